@@ -1,0 +1,26 @@
+# add_layer(NAME SOURCES ... TESTS ... BENCHES ... USES layers ... LIBRARIES targets ...)
+#
+# A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
+# benchmark program `NAME_bench`. USES names the layers above it that it may include (tests/layers checks the includes).
+function(add_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;TESTS;BENCHES;USES;LIBRARIES" ${ARGN})
+  list(TRANSFORM LAYER_USES PREPEND drover_)
+
+  add_library(drover_${name} STATIC ${LAYER_SOURCES})
+  target_include_directories(drover_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(drover_${name} PUBLIC ${LAYER_USES} ${LAYER_LIBRARIES} PRIVATE drover_warnings)
+  target_precompile_headers(drover_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+
+  if(LAYER_TESTS AND DROVER_TESTS)
+    add_executable(${name}_test ${LAYER_TESTS})
+    target_link_libraries(${name}_test PRIVATE drover_${name} drover_warnings GTest::gtest_main)
+    target_precompile_headers(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_test.h)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
+
+  if(LAYER_BENCHES AND DROVER_BENCHES)
+    add_executable(${name}_bench ${LAYER_BENCHES})
+    target_link_libraries(${name}_bench PRIVATE drover_${name} drover_warnings benchmark::benchmark_main)
+  endif()
+endfunction()
