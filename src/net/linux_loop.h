@@ -1,0 +1,52 @@
+#pragma once
+// The loop of a worker thread on Linux: edge-triggered epoll, one timerfd, one eventfd.
+//
+// A turn has two phases. First the poller marks what changed (flags, ready flows) for the whole batch of events; then
+// user code runs. So no event can meet an object that user code has freed.
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "net/loop.h"
+
+namespace drover::net {
+
+class LinuxLoop final : public Loop {
+ public:
+  // Ends the process when the kernel refuses an epoll descriptor: nothing can work then.
+  explicit LinuxLoop(const Clock& clock);
+  ~LinuxLoop() override;
+
+  // Runs until `stop`, which any thread may call.
+  void run();
+  void stop();
+
+  void post(std::move_only_function<void()> work) override;
+
+  // Something with a descriptor. `on_events` only marks: it must not run user code or free anything.
+  class Watched {
+   public:
+    virtual void on_events(std::uint32_t events) = 0;
+
+   protected:
+    ~Watched() = default;
+  };
+  // Registers once, for reading and writing, edge-triggered. Closing the descriptor takes it out.
+  bool watch(int descriptor, Watched& watched);
+
+ private:
+  void poll();
+  void arm_timer();
+  void run_posted();
+
+  int epoll_;
+  int timer_;
+  int wakeup_;
+  Mono armed_ = kNever;  // when the timerfd fires
+  bool stopping_ = false;
+  std::mutex mutex_;
+  std::vector<std::move_only_function<void()>> posted_;  // guarded by mutex_
+};
+
+}  // namespace drover::net

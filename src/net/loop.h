@@ -1,0 +1,53 @@
+#pragma once
+// The loop of one thread: who is ready to run, who sleeps, what time it is. Linux (linux_loop.h) and the simulated
+// world (sim_world.h) drive it; flows cannot tell which.
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "net/flow.h"
+#include "net/timers.h"
+
+namespace drover::net {
+
+class Loop {
+ public:
+  explicit Loop(const Clock& clock) : clock_(clock), now_(clock.mono()), timers_(now_), buffer_(kBufferSize) {}
+  virtual ~Loop() = default;
+
+  // Read once a wake-up: all that happens in one turn happens at one time.
+  Mono now() const { return now_; }
+  Wall wall() const { return clock_.wall(); }
+  const Clock& clock() const { return clock_; }
+
+  // Runs `work` on this loop's thread, soon. Any thread may call it; calls from one thread keep their order.
+  virtual void post(std::move_only_function<void()> work) = 0;
+
+  // One read buffer for all streams of the loop. What a read put there dies at the next suspension.
+  std::span<char> buffer() { return buffer_; }
+
+  TimerWheel& timers() { return timers_; }
+  SleepQueue& sleeps() { return sleeps_; }
+  void make_ready(Flow& flow) { ready_.push_back(flow); }
+
+ protected:
+  void read_clock() { now_ = clock_.mono(); }
+  // Wakes whose time has come, then runs the flows that are ready now; those that they make ready run on the next turn.
+  void turn();
+  bool anyone_ready() const { return !ready_.empty(); }
+  Mono next_timer() const { return std::min(sleeps_.next(), timers_.next()); }
+
+ private:
+  static constexpr std::size_t kBufferSize = 64 * 1024;
+
+  const Clock& clock_;
+  Mono now_;
+  TimerWheel timers_;
+  SleepQueue sleeps_;
+  IntrusiveList<Flow, &Flow::ready_link> ready_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace drover::net

@@ -1,0 +1,342 @@
+// Flows, time and streams: the same flows in the simulated world and on Linux.
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+
+#include "net/linux_network.h"
+#include "net/signal.h"
+#include "net/sim_world.h"
+
+namespace drover::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Endpoint kServer = *parse_ip("127.0.0.1", 0);
+
+// Sends back what comes until the peer ends its side.
+Task<> echo_once(Listener& listener) {
+  auto accepted = co_await listener.accept();
+  if (!accepted) co_return;
+  Stream& stream = **accepted;
+  while (true) {
+    const auto bytes = co_await stream.read_some(kNever);
+    if (!bytes || bytes->empty()) break;
+    if (!stream.write(*bytes)) break;
+  }
+  co_await stream.drained(0, kNever);
+}
+
+Task<> exchange(Network& network, Endpoint to, std::string sent, std::string& received) {
+  auto dialled = co_await network.dial(to, network.loop().now() + 1s);
+  if (!dialled) co_return;
+  Stream& stream = **dialled;
+  if (!stream.write(sent)) co_return;
+  while (received.size() < sent.size()) {
+    const auto bytes = co_await stream.read_some(network.loop().now() + 10s);
+    if (!bytes || bytes->empty()) co_return;
+    received += *bytes;
+  }
+}
+
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
+  return text;
+}
+
+struct SimFixture {
+  explicit SimFixture(SimNetworkSettings settings = {}, std::uint64_t seed = 1) : world(seed, settings) {}
+  SimWorld world;
+  SimLoop loop{world};
+  SimNetwork network{world, loop};
+  bool run(TaskGroup& group) {
+    return world.run_until([&] { return group.size() == 0; }, world.clock().mono() + 1h);
+  }
+};
+
+TEST(SimWorld, carries_bytes_whole_however_reads_and_writes_are_split) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SimFixture sim({.jitter = 1ms, .window = 1000, .max_read = 700, .max_write = 300}, seed);
+    auto listener = sim.network.listen(kServer).value();
+    TaskGroup group(sim.loop);
+    std::string received;
+    const std::string sent = pattern(20'000);
+    group.spawn(echo_once(*listener));
+    group.spawn(exchange(sim.network, listener->local(), sent, received));
+    EXPECT_TRUE(sim.run(group)) << "seed " << seed;
+    EXPECT_EQ(received, sent) << "seed " << seed;
+  }
+}
+
+TEST(SimWorld, replays_a_run_from_its_seed) {
+  const auto events_of = [](std::uint64_t seed) {
+    SimFixture sim({.jitter = 3ms, .max_read = 50}, seed);
+    auto listener = sim.network.listen(kServer).value();
+    TaskGroup group(sim.loop);
+    std::string received;
+    group.spawn(echo_once(*listener));
+    group.spawn(exchange(sim.network, listener->local(), pattern(5'000), received));
+    sim.run(group);
+    return std::pair(sim.world.events(), sim.world.clock().mono());
+  };
+  EXPECT_EQ(events_of(5), events_of(5));
+  EXPECT_NE(events_of(5), events_of(6));
+}
+
+Task<> expect_dial_error(Network& network, Endpoint to, ErrorCode expected, Duration patience) {
+  const auto dialled = co_await network.dial(to, network.loop().now() + patience);
+  EXPECT_FALSE(dialled);
+  if (!dialled) EXPECT_EQ(name(dialled.error()), name(expected));
+}
+
+TEST(SimWorld, refuses_and_swallows_dials) {
+  SimFixture sim;
+  TaskGroup group(sim.loop);
+  const Endpoint nobody = *parse_ip("127.0.0.1", 9);
+  const Endpoint hole = *parse_ip("127.0.0.1", 10);
+  sim.world.set_reach(hole, Reach::blackhole);
+  group.spawn(expect_dial_error(sim.network, nobody, ErrorCode::connect_refused, 2s));
+  group.spawn(expect_dial_error(sim.network, hole, ErrorCode::connect_timed_out, 2s));
+  EXPECT_TRUE(sim.run(group));
+  EXPECT_EQ(sim.world.clock().mono(), Mono{} + 2s);
+}
+
+Task<> read_with_deadline(Network& network, Endpoint to, Duration patience, ErrorCode& error, Mono& at) {
+  auto dialled = co_await network.dial(to, kNever);
+  const auto bytes = co_await (*dialled)->read_some(network.loop().now() + patience);
+  if (!bytes) error = bytes.error();
+  at = network.loop().now();
+}
+
+Task<> accept_and_hold(Listener& listener, Duration hold, Loop& loop) {
+  auto accepted = co_await listener.accept();
+  co_await sleep_until(loop.now() + hold);
+}
+
+TEST(Deadline, ends_a_silent_read_a_slot_or_two_late_and_never_early) {
+  for (const Duration patience : {Duration(1ms), Duration(100ms), Duration(30s), Duration(10min)}) {
+    SimFixture sim;
+    auto listener = sim.network.listen(kServer).value();
+    TaskGroup group(sim.loop);
+    ErrorCode error{};
+    Mono at{};
+    group.spawn(accept_and_hold(*listener, 1h, sim.loop));
+    group.spawn(read_with_deadline(sim.network, listener->local(), patience, error, at));
+    sim.world.run_until([&] { return at != Mono{}; }, Mono{} + 1h);
+    EXPECT_EQ(name(error), "timed_out");
+    EXPECT_GE(at, Mono{} + patience);
+    EXPECT_LE(at, Mono{} + patience + 40ms);
+    group.cancel_all();
+    EXPECT_TRUE(sim.run(group));
+  }
+}
+
+Task<> wait_under_guard(Stream& client, Signal& never, ErrorCode& error, Mono& at) {
+  Flow& flow = co_await this_flow();
+  const HangupGuard guard(client, flow);
+  const auto waited = co_await never.notified(kNever);
+  if (!waited) error = waited.error();
+  at = flow.loop().now();
+}
+
+Task<> serve_guarded(Listener& listener, ErrorCode& error, Mono& at) {
+  auto accepted = co_await listener.accept();
+  Signal never;
+  co_await wait_under_guard(**accepted, never, error, at);
+}
+
+Task<> dial_and_leave(Network& network, Endpoint to, Duration stay) {
+  auto dialled = co_await network.dial(to, kNever);
+  co_await sleep_until(network.loop().now() + stay);
+}
+
+TEST(HangupGuard, cancels_the_flow_when_the_peer_leaves_whatever_it_waits_for) {
+  SimFixture sim;
+  auto listener = sim.network.listen(kServer).value();
+  TaskGroup group(sim.loop);
+  ErrorCode error{};
+  Mono at{};
+  group.spawn(serve_guarded(*listener, error, at));
+  group.spawn(dial_and_leave(sim.network, listener->local(), 5s));
+  EXPECT_TRUE(sim.run(group));
+  EXPECT_EQ(name(error), "cancelled");
+  EXPECT_LE(at, Mono{} + 5s + 1ms);
+}
+
+Task<> flood(Stream& stream, std::size_t size, std::size_t& kept, bool& drained) {
+  const std::string bytes = pattern(size);
+  EXPECT_TRUE(stream.write(bytes));
+  kept = stream.unsent();
+  drained = (co_await stream.drained(0, kNever)).has_value();
+}
+
+Task<> serve_flood(Listener& listener, std::size_t size, std::size_t& kept, bool& drained) {
+  auto accepted = co_await listener.accept();
+  co_await flood(**accepted, size, kept, drained);
+}
+
+Task<> read_slowly(Network& network, Endpoint to, std::size_t size, std::string& received) {
+  auto dialled = co_await network.dial(to, kNever);
+  while (received.size() < size) {
+    co_await sleep_until(network.loop().now() + 10ms);
+    const auto bytes = co_await (*dialled)->read_some(kNever);
+    if (!bytes || bytes->empty()) co_return;
+    received += *bytes;
+  }
+}
+
+TEST(Stream, keeps_what_a_slow_reader_does_not_take_and_sends_it_as_it_drains) {
+  SimFixture sim({.window = 4096});
+  auto listener = sim.network.listen(kServer).value();
+  TaskGroup group(sim.loop);
+  std::size_t kept = 0;
+  bool drained = false;
+  std::string received;
+  group.spawn(serve_flood(*listener, 50'000, kept, drained));
+  group.spawn(read_slowly(sim.network, listener->local(), 50'000, received));
+  EXPECT_TRUE(sim.run(group));
+  EXPECT_EQ(kept, 50'000U - 4096U);
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(received, pattern(50'000));
+}
+
+Task<> abort_after_reading(Listener& listener) {
+  auto accepted = co_await listener.accept();
+  co_await (*accepted)->read_some(kNever);
+  (*accepted)->abort();
+}
+
+Task<> read_until_error(Network& network, Endpoint to, ErrorCode& error) {
+  auto dialled = co_await network.dial(to, kNever);
+  EXPECT_TRUE((*dialled)->write("hello"));
+  const auto bytes = co_await (*dialled)->read_some(kNever);
+  if (!bytes) error = bytes.error();
+}
+
+TEST(Stream, abort_reaches_the_peer_as_a_reset) {
+  SimFixture sim;
+  auto listener = sim.network.listen(kServer).value();
+  TaskGroup group(sim.loop);
+  ErrorCode error{};
+  group.spawn(abort_after_reading(*listener));
+  group.spawn(read_until_error(sim.network, listener->local(), error));
+  EXPECT_TRUE(sim.run(group));
+  EXPECT_EQ(name(error), "reset");
+}
+
+TEST(TaskGroup, cancels_its_flows_and_tells_when_the_last_has_ended) {
+  SimFixture sim;
+  auto listener = sim.network.listen(kServer).value();
+  TaskGroup sleepers(sim.loop), watchers(sim.loop);
+  for (int i = 0; i < 3; ++i) sleepers.spawn(accept_and_hold(*listener, 1h, sim.loop));
+  bool ended = false;
+  watchers.spawn([](TaskGroup& group, bool& done) -> Task<> { done = co_await group.ended(); }(sleepers, ended));
+  sim.world.run_for(1s);
+  EXPECT_FALSE(ended);
+  sleepers.cancel_all();
+  EXPECT_TRUE(sim.run(watchers));
+  EXPECT_TRUE(ended);
+}
+
+// The Linux world.
+
+Task<> then_stop(LinuxLoop& loop, TaskGroup& group) {
+  co_await group.ended();
+  loop.stop();
+}
+
+TEST(Linux, carries_more_bytes_than_the_sockets_hold) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  std::string received;
+  const std::string sent = pattern(20'000'000);
+  group.spawn(echo_once(*listener));
+  group.spawn(exchange(network, listener->local(), sent, received));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_TRUE(received == sent) << "received " << received.size() << " bytes";
+}
+
+TEST(Linux, a_dial_nobody_answers_is_refused) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  Endpoint gone;
+  {
+    auto listener = network.listen(kServer, {}).value();
+    gone = listener->local();
+  }
+  TaskGroup group(loop), ending(loop);
+  group.spawn(expect_dial_error(network, gone, ErrorCode::connect_refused, 5s));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+}
+
+TEST(Linux, the_error_of_a_taken_port_says_what_to_do) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto first = network.listen(kServer, {}).value();
+  const auto second = network.listen(first->local(), {});
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().detail.find("another program listens there"), std::string::npos) << second.error().detail;
+}
+
+TEST(Linux, a_client_that_leaves_cancels_the_guarded_flow) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  ErrorCode error{};
+  Mono at{};
+  group.spawn(serve_guarded(*listener, error, at));
+  group.spawn(dial_and_leave(network, listener->local(), 5ms));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_EQ(name(error), "cancelled");
+}
+
+TEST(Linux, posts_from_other_threads_run_on_the_loop_in_order) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  std::vector<int> order;
+  std::thread other([&] {
+    for (int i = 0; i < 100; ++i) loop.post([&order, i] { order.push_back(i); });
+    loop.stop();
+  });
+  loop.run();
+  other.join();
+  ASSERT_EQ(order.size(), 100U);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+struct EndpointCase {
+  std::string_view text, expected;
+};
+constexpr EndpointCase kEndpointCases[] = {{"127.0.0.1:80", "127.0.0.1:80"}, {"[::1]:80", "[::1]:80"},
+                                           {"localhost:0", "127.0.0.1:0"},   {":80", "0.0.0.0:80"},
+                                           {"example:80", "error"},          {"127.0.0.1", "error"},
+                                           {"127.0.0.1:", "error"},          {"1.2.3.4:70000", "error"}};
+
+TEST(Endpoint, reads_addresses_to_listen_on) {
+  for (const auto& [text, expected] : kEndpointCases) {
+    const auto endpoint = parse_endpoint(text);
+    EXPECT_EQ(endpoint ? to_text(*endpoint) : "error", expected) << text;
+  }
+}
+
+TEST(Endpoint, knows_loopback_in_both_families) {
+  for (const auto* text : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(parse_ip(text, 0)->is_loopback()) << text;
+  }
+  for (const auto* text : {"0.0.0.0", "10.0.0.1", "::", "fe80::1"})
+    EXPECT_FALSE(parse_ip(text, 0)->is_loopback()) << text;
+}
+
+}  // namespace
+}  // namespace drover::net

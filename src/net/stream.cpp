@@ -1,0 +1,105 @@
+#include "net/stream.h"
+
+#include "base/check.h"
+#include "net/loop.h"
+
+namespace drover::net {
+
+Stream::~Stream() { CHECK(reader_ == nullptr && writer_ == nullptr && watcher_ == nullptr); }
+
+std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> pieces) {
+  if (broken_) return std::unexpected(ErrorCode::reset);
+  std::size_t sent = 0;
+  if (unsent() == 0) {
+    const Attempt attempt = try_write(pieces);
+    if (attempt.outcome == Outcome::failed) {
+      broken_ = true;
+      return std::unexpected(ErrorCode::reset);
+    }
+    sent = attempt.bytes;
+    last_progress_ = loop().now();
+  }
+  for (const std::string_view piece : pieces) {
+    if (sent >= piece.size()) {
+      sent -= piece.size();
+      continue;
+    }
+    unsent_.append(piece.substr(sent));
+    sent = 0;
+  }
+  return {};
+}
+
+void Stream::became_readable() {
+  if (reader_ != nullptr) reader_->wake();
+}
+
+void Stream::became_writable() {
+  if (unsent() > 0 && !broken_) {
+    const std::string_view rest = std::string_view(unsent_).substr(unsent_offset_);
+    const Attempt attempt = try_write(std::span(&rest, 1));
+    if (attempt.outcome == Outcome::failed) {
+      broken_ = true;
+    } else if (attempt.bytes > 0) {
+      unsent_offset_ += attempt.bytes;
+      last_progress_ = loop().now();
+    }
+    if (unsent() == 0 || broken_) {
+      unsent_ = {};  // a stream that keeps up owns no memory
+      unsent_offset_ = 0;
+    } else if (unsent_offset_ > unsent_.size() / 2) {
+      unsent_.erase(0, unsent_offset_);
+      unsent_offset_ = 0;
+    }
+  }
+  if (writer_ != nullptr) writer_->wake();
+}
+
+void Stream::peer_hung_up() {
+  hung_up_ = true;
+  if (watcher_ != nullptr) watcher_->cancel();
+  became_readable();
+}
+
+bool Stream::ReadSome::step(Flow& flow) {
+  const auto space = into_.empty() ? flow.loop().buffer() : into_;
+  const Attempt attempt = stream_.try_read(space);
+  switch (attempt.outcome) {
+    case Outcome::blocked: return false;
+    case Outcome::done: result_ = std::string_view(space.data(), attempt.bytes); return true;
+    case Outcome::ended: result_ = std::string_view(); return true;
+    case Outcome::failed: result_ = std::unexpected(ErrorCode::reset); return true;
+  }
+  return false;
+}
+
+void Stream::ReadSome::attach(Flow& flow) {
+  CHECK(stream_.reader_ == nullptr);
+  stream_.reader_ = &flow;
+}
+
+void Stream::Readable::attach(Flow& flow) {
+  CHECK(stream_.reader_ == nullptr);
+  stream_.reader_ = &flow;
+}
+
+bool Stream::Drained::step(Flow&) {
+  if (stream_.broken_) {
+    result_ = std::unexpected(ErrorCode::reset);
+    return true;
+  }
+  return stream_.unsent() <= limit_;
+}
+
+void Stream::Drained::attach(Flow& flow) {
+  CHECK(stream_.writer_ == nullptr);
+  stream_.writer_ = &flow;
+}
+
+HangupGuard::HangupGuard(Stream& stream, Flow& flow) : stream_(stream) {
+  CHECK(stream.watcher_ == nullptr);
+  stream.watcher_ = &flow;
+  if (stream.hung_up()) flow.cancel();
+}
+
+}  // namespace drover::net
