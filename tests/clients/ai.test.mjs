@@ -3,6 +3,7 @@
 import {createOpenAICompatible} from '@ai-sdk/openai-compatible';
 import {embed, embedMany, generateText, jsonSchema, streamText, tool} from 'ai';
 
+import {readers} from './streams.mjs';
 import {comparisonWorld, cutIsAnError, image, leavingFreesTheSlot, same, weather} from './world.mjs';
 
 const world = await comparisonWorld('ai');
@@ -75,6 +76,5 @@ leavingFreesTheSlot(world, 'an answer not yet there', (url) => {
   };
 });
 
-cutIsAnError(world, 'a stream of text', '/v1/chat/completions', async (url, take) => {
-  for await (const part of parts(url, {})) if (part.type === 'text-delta') take(part.text);
-});
+cutIsAnError(world, 'a stream of text', '/v1/chat/completions',
+             (url, take) => readers.ai(url, {model: models.chat, prompt: prompt, tokens: 24}, take));

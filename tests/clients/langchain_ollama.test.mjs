@@ -3,6 +3,7 @@
 import {HumanMessage} from '@langchain/core/messages';
 import {ChatOllama, Ollama, OllamaEmbeddings} from '@langchain/ollama';
 
+import {readers} from './streams.mjs';
 import {chunks, comparisonWorld, cutIsAnError, image, leavingFreesTheSlot, same, weather} from './world.mjs';
 
 const world = await comparisonWorld('@langchain/ollama');
@@ -53,6 +54,5 @@ leavingFreesTheSlot(world, 'a stream', async (url) => {
   };
 });
 
-cutIsAnError(world, 'a stream of chat', '/api/chat', async (url, take) => {
-  for await (const chunk of await chat(url).stream(prompt)) take(chunk.content);
-});
+cutIsAnError(world, 'a stream of chat', '/api/chat',
+             (url, take) => readers['@langchain/ollama'](url, {model: models.chat, prompt: prompt, tokens: 24}, take));

@@ -3,6 +3,7 @@
 import {HumanMessage} from '@langchain/core/messages';
 import {ChatOpenAI, OpenAIEmbeddings} from '@langchain/openai';
 
+import {readers} from './streams.mjs';
 import {chunks, comparisonWorld, cutIsAnError, image, leavingFreesTheSlot, same, weather} from './world.mjs';
 
 const world = await comparisonWorld('@langchain/openai');
@@ -54,6 +55,5 @@ leavingFreesTheSlot(world, 'an answer not yet there', (url) => {
   };
 });
 
-cutIsAnError(world, 'a stream of chat', '/v1/chat/completions', async (url, take) => {
-  for await (const chunk of await chat(url).stream(prompt)) take(chunk.content);
-});
+cutIsAnError(world, 'a stream of chat', '/v1/chat/completions',
+             (url, take) => readers['@langchain/openai'](url, {model: models.chat, prompt: prompt, tokens: 24}, take));

@@ -2,6 +2,7 @@
 
 import {Ollama} from 'ollama';
 
+import {readers} from './streams.mjs';
 import {chunks, comparisonWorld, cutIsAnError, image, leavingFreesTheSlot, same, weather} from './world.mjs';
 
 const world = await comparisonWorld('ollama');
@@ -85,11 +86,8 @@ leavingFreesTheSlot(world, 'an answer not yet there', (url) => {
   };
 });
 
-cutIsAnError(world, 'a stream of chat', '/api/chat', async (url, take) => {
-  for await (const chunk of await client(url).chat({model: models.chat, messages, options, stream: true})) {
-    take(chunk.message.content);
-  }
-});
+cutIsAnError(world, 'a stream of chat', '/api/chat',
+             (url, take) => readers.ollama(url, {model: models.chat, prompt: prompt, tokens: 24}, take));
 cutIsAnError(world, 'a stream of generate', '/api/generate', async (url, take) => {
   for await (const chunk of await client(url).generate({model: models.chat, prompt, options, stream: true})) take(chunk.response);
 });

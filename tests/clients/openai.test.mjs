@@ -2,6 +2,7 @@
 
 import OpenAI from 'openai';
 
+import {readers} from './streams.mjs';
 import {chunks, comparisonWorld, cutIsAnError, image, leavingFreesTheSlot, same, weather} from './world.mjs';
 
 const world = await comparisonWorld('openai');
@@ -78,9 +79,8 @@ leavingFreesTheSlot(world, 'an answer not yet there', (url) => {
   };
 });
 
-cutIsAnError(world, 'a stream of chat', '/v1/chat/completions', async (url, take) => {
-  for await (const chunk of await chat(url, {stream: true})) take(chunk.choices[0]?.delta.content ?? '');
-});
+cutIsAnError(world, 'a stream of chat', '/v1/chat/completions',
+             (url, take) => readers.openai(url, {model: models.chat, prompt: messages[0].content, tokens: 24}, take));
 cutIsAnError(world, 'a stream of completion', '/v1/completions', async (url, take) => {
   const stream = await client(url).completions.create({model: models.chat, prompt: 'The sky', ...sampling, stream: true});
   for await (const chunk of stream) take(chunk.choices[0]?.text ?? '');
