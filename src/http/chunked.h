@@ -68,6 +68,10 @@ class ChunkedDecoder {
 
   // One byte of framing. False: it breaks the rules and reason_ is set.
   bool take(char c);
+  // What take() came to: on to `next`, one more byte of an extension or a trailer, or the end.
+  bool expect(At next);
+  bool extension(char c);
+  bool trailer(At next);
   bool fail(std::string_view reason);
 
   ChunkedLimits limits_;

@@ -30,13 +30,15 @@ class FrameEnds {
   std::size_t last(std::string_view bytes);
 
  private:
+  // What the present line of an event stream holds so far; a CR alone is the start of its end.
+  enum class Line : std::uint8_t { empty, cr, text };
+
   StreamShape shape_;
-  bool line_is_blank_ = false;  // events: the present line has no byte but perhaps a CR, and a line came before it
-  bool in_event_ = false;       // events: a line of the present event has been seen
+  Line line_ = Line::empty;
 };
 
 // Decides how much of a stream may be written now. What it holds back, the caller keeps and writes first next time.
-// A frame longer than `longest` is released in parts, though never within a UTF-8 sequence.
+// A frame longer than `longest` is released in parts, though not within a UTF-8 sequence that `bytes` ends in.
 class WriteBoundary {
  public:
   explicit WriteBoundary(StreamShape shape, Bytes longest = 64_KiB) : ends_(shape), longest_(longest) {}
@@ -67,6 +69,8 @@ class FrameReader {
   std::string_view rest() const { return carried_; }
 
  private:
+  void drop_carried();
+
   FrameEnds ends_;
   Bytes longest_;
   std::string_view piece_;
