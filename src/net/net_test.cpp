@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "net/linux_network.h"
+#include "net/resolver.h"
 #include "net/signal.h"
 #include "net/sim_world.h"
 
@@ -313,6 +314,27 @@ TEST(Linux, posts_from_other_threads_run_on_the_loop_in_order) {
   other.join();
   ASSERT_EQ(order.size(), 100U);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+Task<> resolve(Resolver& resolver, Loop& loop, std::string host, std::string& into) {
+  const auto found = co_await resolver.resolve(loop, host, 80, loop.now() + 30s);
+  into = found ? to_text(found->front()) : std::string(name(found.error().code));
+}
+
+TEST(Resolver, answers_literals_itself_and_says_when_a_name_does_not_exist) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  SystemResolver resolver;
+  TaskGroup group(loop), ending(loop);
+  std::string literal, local, nobody;
+  group.spawn(resolve(resolver, loop, "::1", literal));
+  group.spawn(resolve(resolver, loop, "localhost", local));
+  group.spawn(resolve(resolver, loop, "no-such-name.invalid", nobody));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_EQ(literal, "[::1]:80");
+  EXPECT_EQ(local, "127.0.0.1:80");
+  EXPECT_EQ(nobody, "unreachable");
 }
 
 struct EndpointCase {
