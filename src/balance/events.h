@@ -1,0 +1,158 @@
+#pragma once
+// What goes into the scheduler and what comes out: events and decisions, plain values.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "balance/health.h"
+#include "balance/slots.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace drover::balance {
+
+using RunnerKey = Id<struct RunnerTag>;  // equal for names of the same weights: they share slots and residency
+using LoadToken = Id<struct LoadTag>;    // one load
+
+// ---- the fleet
+// -------------------------------------------------------------------------------------------------------
+
+struct NodeSpec {
+  NodeId id;
+  double weight = 1;  // above 0
+  SlotSetting slots;
+  std::optional<unsigned> max_loaded;  // models that it holds at once, where that is known
+};
+
+// One name that a node can serve.
+struct ModelOnNode {
+  std::string model;  // canonical, lower case
+  RunnerKey runner;
+  bool resident = false;               // in memory now
+  std::uint64_t context = 0;           // effective tokens per slot; 0: unknown
+  std::optional<unsigned> slots_hint;  // where the node says it
+};
+
+struct ProbeResult {
+  std::optional<ErrorCode> failed;  // none: passed
+};
+
+// ---- requests
+// --------------------------------------------------------------------------------------------------------
+
+// The options that would make a node load the model anew (num_ctx, num_gpu, ...), hashed. 0: the request carries none
+// and wants the node's own defaults, which is a need like any other: Ollama reloads for it too.
+struct LoadNeed {
+  std::uint64_t fingerprint = 0;
+  friend constexpr auto operator<=>(LoadNeed, LoadNeed) = default;
+};
+
+enum class RetryKind : std::uint8_t {
+  first,      // the first attempt: counts against the queue bound
+  lost_node,  // its node was lost or busy loading: back to its old place, outside retry budget and queue bound
+  budgeted,   // any other retry: a part of the retry budget until it ends
+};
+
+struct Submission {
+  RequestId request;
+  std::string_view model;  // canonical, lower case; read during the call only
+  Mono now;
+  Mono arrival;            // when the client's request came; before `now` for retries. Orders the queue
+  Mono deadline = kNever;  // of the whole request
+  LoadNeed need;
+  std::span<const NodeId> excluded;  // tried in vain; read during the call only
+  RetryKind retry = RetryKind::first;
+  std::optional<NodeId> pinned;  // this node or none
+};
+
+// Why this node.
+enum class Reason : std::uint8_t { pinned, only_one, round_robin, least_connections };
+std::string_view name(Reason reason);
+
+// Why no node.
+enum class Why : std::uint8_t {
+  no_such_model,  // no node ever said that it has it
+  no_backend,     // nodes have it, but none that is healthy and not excluded
+  queue_full,
+  budget_exhausted,  // too many retries already
+  deadline,          // of the request, or the longest wait in the queue
+  load_failed,       // every node that could serve it has just failed to load it
+};
+std::string_view name(Why why);
+
+// The request has a slot of this node until finished() or cancelled().
+struct Start {
+  NodeId node;
+  Reason reason;
+};
+// A Grant or Refuse follows, unless cancelled() comes first.
+struct Queued {
+  std::size_t position;  // in the line for its model, from 1
+};
+// The scheduler knows nothing of the request any more.
+struct Refused {
+  Why why;
+  Duration retry_after{};  // an estimate for the client; 0: do not come back
+};
+using Decision = std::variant<Start, Queued, Refused>;
+
+// How an attempt ended.
+struct Outcome {
+  enum class Kind : std::uint8_t {
+    ok,
+    client_cancelled,  // no judgement of the node
+    node_failed,       // before the first byte, by `code`
+    truncated,         // after it
+  };
+  Kind kind = Kind::ok;
+  ErrorCode code = ErrorCode::closed;  // unless ok or client_cancelled
+  int status = 0;                      // the node's, if it answered: a refusal below 500 is the request's fault
+  bool reused_connection = false;      // a pooled connection had gone stale: no failure of the node
+};
+
+// How a load ended.
+struct LoadOutcome {
+  std::optional<ErrorCode> failed;  // none: the model is in memory
+};
+
+// ---- decisions beside the answer ---------------------------------------------------------------------------------
+
+// A queued request got a slot, until finished() or cancelled().
+struct Grant {
+  RequestId request;
+  NodeId node;
+  Reason reason;
+};
+// A queued request is sent away: the scheduler knows nothing of it any more.
+struct Refuse {
+  RequestId request;
+  Why why;
+  Duration retry_after{};
+};
+// Load `model` on `node` through the gateway's own patient connection, with the reload options of `request` (keep them
+// now: the request may leave, the load goes on), then poll the node, report the poll, and then loaded(token). One at a
+// time per node. It takes no slot.
+struct Load {
+  LoadToken token;
+  NodeId node;
+  std::string model;
+  LoadNeed need;
+  RequestId request;
+};
+struct HealthChange {
+  NodeId node;
+  Health from;
+  Health to;
+  HealthReason why;
+};
+using Action = std::variant<Grant, Refuse, Load, HealthChange>;
+using Actions = std::vector<Action>;  // in the order in which they were decided
+
+}  // namespace drover::balance

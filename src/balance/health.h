@@ -1,0 +1,109 @@
+#pragma once
+// The health of one node: a state machine over probes and the results of requests.
+//
+//     stable <-> degraded -> offline -> recovering -> stable
+//
+// stable      full weight.
+// degraded    some evidence against it: its weight is reduced.
+// offline     the circuit is open: no request goes there.
+// recovering  half open: one request at a time; when it has served one, a ramp (slow start, fault row 114) that doubles
+//             what it may have in flight at each step, so that a node that just came back is not flooded by the queue.
+//
+// Rise and fall of probes as in HAProxy's checks; consecutive failures and the open interval that grows with repetition
+// as in Envoy's outlier detection. How busy a node is never counts: busy nodes are the goal.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace drover::balance {
+
+enum class Health : std::uint8_t { stable, degraded, offline, recovering };
+std::string_view name(Health health);
+
+enum class HealthReason : std::uint8_t {
+  not_probed_yet,   // offline since it was added: nothing is known of it
+  probes_passed,    // the first probe of its life, or `rise` in a row
+  probes_failed,    // several in a row
+  requests_failed,  // several in a row
+  error_ratio,      // too large a part of the recent requests failed
+  last_capable,     // would be offline by its requests, but nobody else can serve one of its models
+  interval_over,    // it has been offline long enough to be tried again
+  ramp_over,        // recovered
+  clean_again,      // no evidence against it any more
+};
+std::string_view name(HealthReason reason);
+
+struct HealthSettings {
+  unsigned rise = 2;                  // passed probes in a row that end an outage
+  unsigned fall = 3;                  // failed probes in a row that take a node offline; one fewer degrades it
+  unsigned consecutive_failures = 3;  // failed requests in a row that do so; one fewer degrades it
+  double degraded_ratio = 0.2;        // failed part of the recent requests; below half of it the node is clean again
+  double offline_ratio = 0.5;
+  double least_results = 10;                         // no ratio is judged from fewer recent requests
+  Duration window = std::chrono::seconds(30);        // recent: the time constant by which results fade
+  Duration open_interval = std::chrono::seconds(5);  // offline at least so long when requests failed; doubles each time
+  Duration longest_open_interval = std::chrono::seconds(60);
+  Duration ramp_step = std::chrono::seconds(1);
+  unsigned ramp_steps = 6;  // in flight 1, 2, 4, 8, 16, 32, then no limit
+  double degraded_weight = 0.25;
+};
+
+// What was seen. A client's abort, a 'server busy' and an answer that blames the request are no evidence.
+enum class Evidence : std::uint8_t { probe_passed, probe_failed, request_served, request_failed, time_passed };
+
+struct HealthStep {
+  Health from;
+  Health to;
+  HealthReason why;
+};
+
+// Thread: its owner's. Cost of every call: O(1), no allocation.
+class HealthTracker {
+ public:
+  explicit HealthTracker(const HealthSettings& settings) : settings_(settings) {}
+
+  // The one step function. `last_capable`: no other node that is not offline can serve some model of this one; then
+  // failed requests alone never take it offline. Returns the change, if there is one.
+  std::optional<HealthStep> observe(Evidence evidence, bool last_capable, Mono now);
+
+  Health state() const { return state_; }
+  HealthReason why() const { return why_; }
+
+  // How many requests it may have in flight, all models together.
+  std::size_t admission_limit(Mono now) const;
+  // What its configured weight is multiplied by.
+  double weight_factor() const { return state_ == Health::degraded ? settings_.degraded_weight : 1.0; }
+
+  void set_settings(const HealthSettings& settings) { settings_ = settings; }
+
+ private:
+  std::optional<HealthStep> move(Health to, HealthReason why);
+  std::optional<HealthStep> judge(bool last_capable, Mono now);  // stable and degraded
+  std::optional<HealthStep> go_offline(HealthReason why, Mono now);
+  std::optional<HealthStep> try_again(Mono now);  // offline
+  std::optional<HealthStep> climb(Mono now);      // recovering
+  void record(Evidence evidence, Mono now);
+  double failed_ratio() const;
+  unsigned ramp_step(Mono now) const;
+
+  HealthSettings settings_;
+  Health state_ = Health::offline;
+  HealthReason why_ = HealthReason::not_probed_yet;
+  unsigned probes_passed_ = 0;  // in a row; one of the two is zero
+  unsigned probes_failed_ = 0;
+  bool ever_up_ = false;
+  unsigned requests_failed_ = 0;  // in a row
+  double recent_results_ = 0;     // fading counts
+  double recent_failures_ = 0;
+  Mono counted_at_{};
+  unsigned ejections_ = 0;  // by failed requests, since it was last stable for a while
+  Mono open_until_{};
+  std::optional<Mono> ramp_began_;  // recovering: when it had served its first request
+};
+
+}  // namespace drover::balance

@@ -1,0 +1,69 @@
+#pragma once
+// A policy chooses among candidates; what a candidate is (healthy, serves the model, not excluded) was decided before
+// it. It starts a request on a node or lets it wait for one: late binding. One file per policy.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "balance/events.h"
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace drover::balance {
+
+enum class PolicyKind : std::uint8_t { round_robin, least_connections };
+std::string_view name(PolicyKind kind);
+std::optional<PolicyKind> policy_kind(std::string_view name);
+
+// How far a node is from starting this request.
+enum class Readiness : std::uint8_t {
+  ready,     // in memory with the right options, and a slot is free
+  busy,      // in memory, or on its way into it, with the right options, but no slot is free now
+  cold,      // a load could start now
+  occupied,  // in memory with other options and in use: a reload must wait until it is idle
+  blocked,   // nothing can start there now: another load runs, its load queue is full, or a load has just failed
+};
+
+struct Candidate {
+  NodeId node;
+  Readiness readiness = Readiness::blocked;
+  bool resident = false;           // the model is in memory, whatever its options
+  bool evicts = false;             // it holds as many models as it may: a load pushes one out
+  unsigned slots = 1;              // for this model
+  unsigned in_flight = 0;          // of this model
+  std::size_t node_in_flight = 0;  // of all models: they share its GPU
+  double weight = 1;               // configured, times the factor of its health; above 0
+  Mono free_at{};                  // the estimate of when a slot is free; `now` for all until estimates are learned
+  double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
+};
+
+struct PickContext {
+  Mono now;
+  std::optional<NodeId> previous;  // the last node picked for this model: ties go round from there
+};
+
+struct StartOn {
+  std::size_t candidate;  // index
+};
+struct WaitFor {
+  Mono until = kNever;  // asked again at this time at the latest
+};
+using Pick = std::variant<StartOn, WaitFor>;
+
+// Thread: the scheduler's lock. State lives in `Candidate::turn`, so that a policy can be exchanged at any time.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  // StartOn only for a candidate that is ready. Cost: O(candidates), no allocation.
+  virtual Pick pick(std::span<const Candidate> candidates, const PickContext& context) const = 0;
+  virtual Reason reason() const = 0;
+};
+
+std::unique_ptr<Policy> make_policy(PolicyKind kind);
+
+}  // namespace drover::balance

@@ -1,0 +1,89 @@
+#pragma once
+// The scheduler: which request runs on which node, and when. Events in, decisions out; `now` is an argument. No I/O, no
+// clock, no thread, no lock: the gateway keeps it behind its one mutex, the simulator and the planner call it as it is.
+//
+// Late binding: a node that is full queues inside itself, unseen and without bound, so a request never goes to a (node,
+// runner) that has as many in flight as slots. It waits here, in the line of its model, and is bound when a slot is
+// free. Lines are first come, first served by arrival; a freed slot looks at the first 16 of a line, so that a request
+// which cannot use it (wrong options, excluded node) does not keep it idle. Models do not block one another.
+//
+// A request's life here: submit -> Start, or Queued and later Grant or Refuse, or Refused. After Start or Grant the
+// caller owes exactly one finished() or cancelled(). To repeat a failed attempt: finished(), then submit() again.
+//
+// Every call appends what else was decided to `actions`, in a deterministic order; the caller carries it out after it
+// has let go of the lock. Cost: O(candidates of the model) per decision; no allocation while nothing waits.
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "balance/events.h"
+#include "balance/policy.h"
+#include "balance/retry_budget.h"
+#include "balance/snapshot.h"
+#include "base/clock.h"
+
+namespace drover::balance {
+
+struct SchedulerSettings {
+  std::size_t max_queue = 1000;                        // waiting requests, all models together
+  Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
+  unsigned attempts = 3;                               // per request, the first one included; for retry_after()
+  RetryBudgetSettings retry_budget;
+  HealthSettings health;
+  PolicyKind policy = PolicyKind::least_connections;
+  unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
+  Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
+  Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'
+  Duration failed_load_cooldown = std::chrono::seconds(10);  // not the same model on the same node after a failed load
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(const SchedulerSettings& settings);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // Takes effect from the next decision on; what waits or runs is not disturbed.
+  void update_settings(const SchedulerSettings& settings);
+
+  // Adds a node (offline until its first probe passes) or changes it. One that was removed comes back with the counts
+  // of what still runs there. Does not end a drain.
+  void update_node(const NodeSpec& spec, Mono now, Actions& actions);
+  // A draining node takes no new request; what runs there finishes. `false` ends the drain.
+  void drain(NodeId node, bool draining, Mono now, Actions& actions);
+  // Like a drain without return; its inventory is forgotten.
+  void remove_node(NodeId node, Mono now, Actions& actions);
+
+  // All that a node can serve, from polls: replaces what was known. `asked`: when the poll was sent. Own knowledge
+  // leads: a load that ended after `asked` or is under way, and models with requests in flight, are not called cold by
+  // it.
+  void observe_inventory(NodeId node, std::span<const ModelOnNode> models, Mono asked, Mono now, Actions& actions);
+  void probed(NodeId node, const ProbeResult& result, Mono now, Actions& actions);
+  // 'server busy': its load queue is full. No loads there for a while; its warm models go on.
+  void load_saturated(NodeId node, Mono now, Actions& actions);
+
+  Decision submit(const Submission& submission, Actions& actions);
+  // The attempt on `node` ended: frees the slot, judges the node, learns its slots. `durations`: of the final frame.
+  void finished(RequestId request, NodeId node, const Outcome& outcome, const std::optional<NodeDurations>& durations,
+                Mono now, Actions& actions);
+  // The client left while it waited: out of the line, or, if a grant is already on its way, its slot is free again and
+  // the grant void. A request that was refused meanwhile is unknown here, which is no error.
+  void cancelled(RequestId request, Mono now, Actions& actions);
+  // The end of a Load. Unknown tokens (of nodes removed meanwhile) are ignored.
+  void loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Actions& actions);
+
+  // About every 100 ms: deadlines, health timers, and a second look at a few lines. Bounded work.
+  void tick(Mono now, Actions& actions);
+
+  Snapshot snapshot(Mono now) const;
+  const SchedulerSettings& settings() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace drover::balance

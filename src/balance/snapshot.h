@@ -1,0 +1,58 @@
+#pragma once
+// The scheduler's state at one moment, for status, metrics and people: a copy, sorted by id and name.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balance/events.h"
+
+namespace drover::balance {
+
+struct RunnerSnapshot {
+  RunnerKey key;
+  std::vector<std::string> models;  // names that it serves
+  bool resident = false;
+  unsigned slots = 1;
+  bool automatic_slots = true;
+  unsigned in_flight = 0;
+  std::uint64_t context = 0;
+  std::optional<LoadNeed> need;  // what it was loaded with, if we did it
+};
+
+struct LoadSnapshot {
+  std::string model;
+  Mono since;
+};
+
+struct NodeSnapshot {
+  NodeId id;
+  Health health = Health::offline;
+  HealthReason why = HealthReason::not_probed_yet;
+  bool draining = false;
+  bool load_saturated = false;
+  double weight = 1;
+  std::size_t in_flight = 0;
+  std::size_t waiting = 0;  // requests waiting for a model of this node, here or elsewhere
+  std::optional<LoadSnapshot> loading;
+  std::vector<RunnerSnapshot> runners;
+};
+
+struct ModelSnapshot {
+  std::string model;
+  std::size_t waiting = 0;
+  std::size_t in_flight = 0;
+  std::optional<Mono> oldest;  // arrival of the first in line
+};
+
+struct Snapshot {
+  std::vector<NodeSnapshot> nodes;
+  std::vector<ModelSnapshot> models;
+  std::size_t waiting = 0;
+  std::size_t in_flight = 0;
+  std::size_t retries = 0;
+  std::size_t retry_limit = 0;
+};
+
+}  // namespace drover::balance
