@@ -8,6 +8,15 @@ target_compile_options(drover_warnings INTERFACE
 add_library(fmt-headers INTERFACE)
 target_compile_definitions(fmt-headers INTERFACE FMT_USE_CONSTEXPR=1)
 
+# Linked statically, so that the binary depends on glibc alone.
+function(add_static_library target file)
+  find_library(${target}_FILE NAMES ${file} REQUIRED)
+  add_library(${target} STATIC IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${${target}_FILE})
+endfunction()
+add_static_library(zstd-static libzstd.a)
+add_static_library(yaml-cpp-static libyaml-cpp.a)
+
 add_compile_options(-fno-omit-frame-pointer)
 add_compile_options(-Xclang -fno-pch-timestamp)  # lets ccache keep objects built with precompiled headers
 add_link_options(-fuse-ld=lld -static-libstdc++ -static-libgcc)

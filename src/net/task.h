@@ -41,7 +41,7 @@ template <typename T>
 struct Promise : PromiseBase {
   std::optional<T> result;
   Task<T> get_return_object();
-  template <typename Value>
+  template <typename Value = T>
   void return_value(Value&& value) {
     result.emplace(std::forward<Value>(value));
   }

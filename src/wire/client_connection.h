@@ -1,0 +1,66 @@
+#pragma once
+// The client's side of one HTTP/1.1 connection: one exchange at a time with a node.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/response_head.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/task.h"
+#include "wire/body_decoder.h"
+
+namespace drover::wire {
+
+// Why an exchange failed; `reason` is a static slug for metrics where the code is `protocol`.
+struct Failure {
+  ErrorCode code;
+  std::string_view reason{};
+};
+
+// Thread: the loop's.
+class ClientConnection {
+ public:
+  ClientConnection(std::unique_ptr<net::Stream> stream, net::Loop& loop) : stream_(std::move(stream)), loop_(loop) {}
+
+  net::Stream& stream() { return *stream_; }
+
+  // Sends the pieces as one write and waits until the node has taken all. Never half-closes: a node takes that for a
+  // client that left. Errors: timed_out (between two takings), cancelled, reset.
+  net::Task<std::expected<void, Failure>> send(std::span<const std::string_view> pieces, Duration stalled);
+
+  // The node's head, interim ones swallowed (at most 8); owned by this object until the next exchange. Errors:
+  // timed_out, cancelled, closed (before any byte), reset, protocol.
+  net::Task<std::expected<void, Failure>> read_head(http::Method asked, Mono deadline);
+  const http::ResponseHead& head() const { return head_; }
+
+  // The body goes: `first()` gives what came with the head, without waiting; after that the caller reads the stream and
+  // gives each read to `decode`. Pieces are views into the loop's buffer.
+  BodyDecoder::Piece first();
+  BodyDecoder::Piece decode(std::string_view bytes);
+  bool body_is_empty() const { return body_.empty(); }
+  bool ends_at_close() const { return body_.ends_at_close(); }
+  std::string_view decode_reason() const { return body_.reason(); }
+  // Reads the rest of the body, up to `limit` bytes. Errors: as read_head, and too_large.
+  net::Task<std::expected<std::string, Failure>> read_all(Bytes limit, Mono deadline);
+
+  // The last body ended properly and the node keeps the connection: it can carry another exchange.
+  bool reusable() const { return done_ && head_.reusable() && !trailing_ && !stream_->has_input(); }
+  bool trailing_bytes() const { return trailing_; }
+  // Gives the stream away, to a pool or to be closed later.
+  std::unique_ptr<net::Stream> release() { return std::move(stream_); }
+
+ private:
+  std::unique_ptr<net::Stream> stream_;
+  net::Loop& loop_;
+  http::ResponseHead head_;
+  std::string head_bytes_;
+  std::span<char> behind_;  // body bytes that came with the head; die at the next suspension
+  BodyDecoder body_;
+  bool done_ = false;
+  bool trailing_ = false;
+};
+
+}  // namespace drover::wire

@@ -1,0 +1,120 @@
+#pragma once
+// The server's side of one HTTP/1.1 connection: reads requests one after another, writes answers, ends politely.
+// Used by the gateway, its admin listener and simulated nodes.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/head_writer.h"
+#include "http/request_head.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/task.h"
+#include "wire/body_decoder.h"
+
+namespace drover::wire {
+
+struct ServerLimits {
+  http::HeadLimits head;
+  Duration head_time = std::chrono::seconds(10);     // to read a head, from its first byte
+  Duration body_silence = std::chrono::seconds(30);  // between bytes of a body
+  Bytes body_rate = 1_KiB;                           // a second at least, once body_silence is over
+  Duration idle = std::chrono::seconds(75);          // keep-alive without a request
+  Duration stalled = std::chrono::seconds(60);       // the client takes nothing of an answer
+  Bytes drained = 64_KiB;                            // of a body nobody wants, before the connection closes instead
+  Duration linger = std::chrono::seconds(5);         // after our last answer, for the client's last bytes
+};
+
+// A request while it is served. Its head is its own copy, so it outlives every wait.
+struct Incoming {
+  http::RequestHead head;
+  std::string head_bytes;
+  BodyDecoder body;
+  bool body_read = false;
+};
+
+// Takes a request's body piece by piece. A refusal stops the reading.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual std::optional<http::Reject> take(std::string_view piece) = 0;
+};
+
+// Keeps the whole body, up to a limit (413, slug body_too_large).
+class TextBody final : public BodySink {
+ public:
+  explicit TextBody(Bytes limit) : limit_(limit) {}
+  std::optional<http::Reject> take(std::string_view piece) override;
+  const std::string& text() const { return text_; }
+
+ private:
+  Bytes limit_;
+  std::string text_;
+};
+
+struct Answer {
+  int status = 200;
+  std::string_view content_type;
+  std::string_view body;
+  std::span<const http::Field> fields{};
+};
+
+// Thread: the loop's. The stream must outlive it.
+class ServerConnection {
+ public:
+  enum class Read : std::uint8_t {
+    complete,
+    ended,      // the client is gone, or idle too long: nothing to answer
+    refused,    // answer with refusal(), then close
+    cancelled,  // shutdown
+  };
+
+  ServerConnection(net::Stream& stream, net::Loop& loop, const ServerLimits& limits)
+      : stream_(stream), loop_(loop), limits_(limits) {}
+
+  net::Stream& stream() { return stream_; }
+  net::Loop& loop() { return loop_; }
+
+  // Ends when the first byte of a request is there. False: ended, idle too long, or cancelled.
+  net::Task<bool> wait_for_request();
+  net::Task<Read> read_head(Incoming& into);
+  // Straight after read_head: nothing may suspend in between. Sends `100 Continue` first if the client waits for it.
+  net::Task<Read> read_body(Incoming& request, BodySink& sink);
+  const http::Reject& refusal() const { return refusal_; }
+
+  // Head and body in one write, with Date, Content-Length and Connection. Waits until the client has taken it.
+  // False: it has not, and the connection is of no more use.
+  net::Task<bool> answer(const Incoming& request, Answer answer);
+
+  // Appends a head's Date field, formatted once a second.
+  void append_date(std::string& out);
+
+  // The present answer is the connection's last one: it says so, and keep_alive() is false from now on.
+  void close_after_this() { closing_ = true; }
+  bool closing() const { return closing_; }
+  bool keep_alive(const Incoming& request) const { return !closing_ && request.head.keep_alive(); }
+
+  // To be called when a request has been answered. Drains a small unread body; true when the next request can be read.
+  net::Task<bool> finish_request(Incoming& request);
+  // The polite end after an answer that said `close`: FIN, then the client's last bytes are read, so that no reset
+  // destroys what it has not read yet.
+  net::Task<> linger();
+
+ private:
+  Read refuse(int status, std::string_view reason, std::string detail);
+  std::optional<Read> feed(Incoming& request, BodySink& sink, std::span<char> bytes);
+
+  net::Stream& stream_;
+  net::Loop& loop_;
+  const ServerLimits& limits_;
+  std::string carry_;       // bytes of the next request that came with this one
+  std::span<char> behind_;  // what followed the head in the loop's buffer; dies at the next suspension
+  http::Reject refusal_;
+  http::HttpDate date_{};
+  std::int64_t date_second_ = -1;
+  bool closing_ = false;
+};
+
+}  // namespace drover::wire
