@@ -88,8 +88,8 @@ class RequestHeadParser {
     if (bytes_.starts_with("\r\n")) begin_ = 2;
     if (bytes_.starts_with("\r\n\r")) return refuse(400, "syntax", "more than one empty line before the request");
     const auto end = find_head_end(bytes_, begin_, seen);
-    if (auto refusal = too_large(end)) return *std::move(refusal);
     if (end.kind == HeadEnd::Kind::broken) return refuse(400, "syntax", fmt::format("{} in the head", end.fault));
+    if (auto refusal = too_large(end)) return *std::move(refusal);
     if (end.kind == HeadEnd::Kind::missing) return ParseOutcome::more();
 
     reset();

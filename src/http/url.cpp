@@ -56,7 +56,7 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
     }
     default_port = port_of(url.scheme);
     rest.remove_prefix(colon + 3);
-    if (rest.empty()) return wrong("names no host");
+    if (rest.empty() || rest.starts_with('/')) return wrong("names no host");
   }
 
   const auto slash = std::min(rest.find('/'), rest.size());
