@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -79,6 +80,8 @@ struct ReasonTraits {
 const ReasonTraits& traits(Reason reason);
 inline std::string_view slug(Reason reason) { return traits(reason).slug; }
 inline int default_status(Reason reason) { return traits(reason).status; }
+// The reason of that slug, such as the parsers of http/ report; nullopt when there is none.
+std::optional<Reason> reason_named(std::string_view slug);
 
 // A refusal on its way to the client. `message` is for people and quotes nothing secret.
 struct Refusal {

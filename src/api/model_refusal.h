@@ -18,6 +18,6 @@ std::optional<Refusal> refuse_unroutable(Route route, const Understood& body);
 Refusal model_not_found(Route route, std::string_view name);
 
 // 403: a node would send the prompt to strangers.
-Refusal cloud_refused(std::string_view name);
+Refusal cloud_refused();
 
 }  // namespace drover::api

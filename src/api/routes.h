@@ -19,13 +19,14 @@ enum class MatchKind : std::uint8_t {
 struct RouteMatch {
   MatchKind kind = MatchKind::not_found;
   Route route = Route::root;
-  std::string_view parameter;  // the last segment of the path, as it came; views into `path`
-  std::string_view allow;      // "POST", or "HEAD, GET"; static
-  std::string_view location;   // the path without its trailing slash; views into `path`
-  int status = 0;              // of a redirect: 301 for GET (with redirect_page as its body), else 307
+  std::string_view parameter{};  // the last segment of the path; views into `path`
+  std::string_view allow{};      // "POST", or "HEAD, GET"; static
+  std::string_view location{};   // the path without its trailing slash; views into `path`
+  int status = 0;                // of a redirect: 301 for GET (with redirect_page as its body), else 307
 };
 
-// `path` has no query, begins with '/' and has passed the head parser, which refuses `//` and dot segments (row 48).
+// `path` is http::RequestHead::path(): decoded, without query, and free of `//` and dot segments, which the head parser
+// refuses where Ollama redirects (row 48).
 // Cost: one comparison per route, no allocation.
 RouteMatch match(http::Method method, std::string_view path);
 

@@ -5,29 +5,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "api/span.h"
+
 namespace drover::api {
-
-// A piece of the body by its place in the whole, not by pointer: bodies arrive in pieces and move between buffers.
-struct Span {
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-
-  constexpr std::uint64_t end() const { return offset + length; }
-  constexpr std::string_view of(std::string_view body) const { return body.substr(offset, length); }
-  friend constexpr bool operator==(const Span&, const Span&) = default;
-};
 
 // A member of the body's object as Go's decoder sees it: null counts as absent.
 enum class Presence : std::uint8_t { absent, empty, filled, wrong_type };
 
 struct Member {
   Presence presence = Presence::absent;
-  Span value;  // with quotes or brackets; zero length when absent
+  Span value{};  // with quotes or brackets; zero length when absent
   bool filled() const { return presence == Presence::filled; }
   // Go leaves the zero value in both cases, so the node cannot tell them apart.
   bool absent_or_empty() const { return presence == Presence::absent || presence == Presence::empty; }
@@ -56,7 +47,7 @@ std::string_view name(ReloadOption option);
 
 struct ReloadSetting {
   ReloadOption option = ReloadOption::num_ctx;
-  Span member;  // from behind the brace or comma before it up to the brace or comma behind it, blanks included
+  Span member;  // from its key to the end of its value, without commas
   Span value;
   friend bool operator==(const ReloadSetting&, const ReloadSetting&) = default;
 };
@@ -98,6 +89,7 @@ struct Understood {
   Member template_text;
   bool has_images = false;  // images of a prompt or of a message, in either dialect's form
 
+  // Empty on OpenAI's routes, where nodes ignore options; so are `options` and `keep_alive`.
   ReloadSettings reload;
 
   bool has_tools() const { return tools.filled(); }

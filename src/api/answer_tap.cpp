@@ -1,0 +1,243 @@
+#include "api/answer_tap.h"
+
+#include <cstring>
+
+#include "base/ascii.h"
+#include "http/media_type.h"
+
+namespace drover::api {
+namespace {
+
+constexpr std::string_view kField = "data:";
+constexpr std::string_view kDone = "[DONE]";
+
+void note(std::optional<std::uint64_t>& count, const JsonValue& value) {
+  if (const auto number = ascii::to_number(value.content.text)) count = *number;
+}
+
+void note(std::optional<Duration>& duration, const JsonValue& value) {
+  const auto nanoseconds = ascii::to_number(value.content.text);
+  if (nanoseconds && *nanoseconds <= static_cast<std::uint64_t>(Duration::max().count())) {
+    duration = Duration{static_cast<std::int64_t>(*nanoseconds)};
+  }
+}
+
+// What `later` says stands.
+void merge(AnswerMetrics& into, const AnswerMetrics& later) {
+  const auto take = [](auto& old, const auto& fresh) {
+    if (fresh) old = fresh;
+  };
+  take(into.prompt_tokens, later.prompt_tokens);
+  take(into.cached_tokens, later.cached_tokens);
+  take(into.eval_tokens, later.eval_tokens);
+  take(into.total, later.total);
+  take(into.load, later.load);
+  take(into.prompt_eval, later.prompt_eval);
+  take(into.eval, later.eval);
+}
+
+bool is_chat_or_text(Route route) {
+  return route == Route::generate || route == Route::chat || route == Route::chat_completions ||
+         route == Route::completions;
+}
+
+}  // namespace
+
+Framing framing_of(std::string_view content_type) {
+  if (http::is_media_type(content_type, "application/x-ndjson")) return Framing::ndjson;
+  if (http::is_media_type(content_type, "text/event-stream")) return Framing::sse;
+  return Framing::single;
+}
+
+void AnswerTap::feed(std::string_view piece) {
+  if (framing_ == Framing::single) {
+    if (!piece.empty()) messages_ = 1;
+    return payload(piece);
+  }
+  while (!piece.empty()) {
+    const auto end = piece.find('\n');
+    const std::string_view line = piece.substr(0, end);
+    if (end == std::string_view::npos) return line_part(line);
+    piece.remove_prefix(end + 1);
+    if (!line_open_ && is_ordinary(line)) {
+      ++messages_;
+      line_was_empty_ = false;
+      continue;
+    }
+    line_part(line);
+    line_ended();
+  }
+}
+
+// A whole line that carries a piece of the answer and nothing else. Its end tells: Ollama writes `done`, and OpenAI's
+// `choices` their `finish_reason`, last. Inside a string the quotes would be escaped, inside an inner object more
+// braces would follow. False: it must be read.
+bool AnswerTap::is_ordinary(std::string_view line) const {
+  if (framing_ == Framing::ndjson) return line.ends_with(R"(,"done":false})");
+  if (!line.starts_with("data: {") || !line.ends_with(R"("finish_reason":null}]})")) return false;
+  constexpr std::size_t kModelWithin = 192;  // bytes from the start; further back costs one more reading
+  constexpr std::string_view kModel = R"("model":")";
+  const std::string_view head = line.substr(0, kModelWithin);
+  const void* const found = memmem(head.data(), head.size(), kModel.data(), kModel.size());
+  if (found == nullptr) return false;
+  const auto after = static_cast<std::size_t>(static_cast<const char*>(found) - head.data()) + kModel.size();
+  return after < line.size() && line[after] != '"';
+}
+
+void AnswerTap::line_part(std::string_view part) {
+  if (part.empty()) return;
+  line_open_ = true;
+  if (framing_ == Framing::ndjson) return payload(part);
+  while (is_data_ && prefix_ < kField.size() && !part.empty()) {
+    is_data_ = part.front() == kField[prefix_++];
+    part.remove_prefix(1);
+  }
+  if (is_data_) payload(part);
+}
+
+void AnswerTap::line_ended() {
+  line_was_empty_ = !line_open_;
+  line_open_ = false;
+  prefix_ = 0;
+  is_data_ = true;
+  head_size_ = 0;
+  depth_ = 0;
+  frames_[0] = {};
+  message_ = {};
+  reader_.reset();
+}
+
+// What a line says, without the name of its field.
+void AnswerTap::payload(std::string_view part) {
+  if (framing_ == Framing::sse) {
+    for (const char c : part) {
+      if (head_size_ == head_.size()) break;
+      if (head_size_ > 0 || c != ' ') head_[head_size_++] = c;
+    }
+    terminator_ |= std::string_view(head_.data(), head_size_) == kDone;
+  }
+  // What is no JSON, such as [DONE], says nothing more.
+  static_cast<void>(reader_.feed(part, *this));
+}
+
+bool AnswerTap::opened(JsonKind kind) {
+  const bool object = kind == JsonKind::object;
+  const Key key = frame().key;
+  Context inner = Context::outside;
+  switch (frame().context) {
+    case Context::outside:
+      if (object) inner = Context::document;
+      break;
+    case Context::document:
+      if (object && key == Key::usage) inner = Context::usage;
+      if (!object && key == Key::choices) inner = Context::choices;
+      break;
+    case Context::usage:
+      if (object && key == Key::usage_details) inner = Context::usage_details;
+      break;
+    case Context::choices:
+      if (object) inner = Context::choice;
+      break;
+    case Context::usage_details:
+    case Context::choice: break;
+  }
+  if (inner == Context::outside) return false;
+  frames_[++depth_] = Frame{.context = inner};
+  return true;
+}
+
+AnswerTap::Key AnswerTap::find_key(Context context, std::string_view text) {
+  struct KnownKey {
+    std::string_view text;
+    Context context;
+    Key key;
+  };
+  static constexpr KnownKey kKnownKeys[] = {
+      {"done", Context::document, Key::done},
+      {"error", Context::document, Key::error},
+      {"model", Context::document, Key::model},
+      {"choices", Context::document, Key::choices},
+      {"usage", Context::document, Key::usage},
+      {"prompt_eval_count", Context::document, Key::prompt_tokens},
+      {"prompt_eval_cached_count", Context::document, Key::cached_tokens},
+      {"prompt_eval_duration", Context::document, Key::prompt_eval},
+      {"eval_count", Context::document, Key::eval_tokens},
+      {"eval_duration", Context::document, Key::eval},
+      {"load_duration", Context::document, Key::load},
+      {"total_duration", Context::document, Key::total},
+      {"finish_reason", Context::choice, Key::finish_reason},
+      {"prompt_tokens", Context::usage, Key::prompt_tokens},
+      {"completion_tokens", Context::usage, Key::eval_tokens},
+      {"prompt_tokens_details", Context::usage, Key::usage_details},
+      {"cached_tokens", Context::usage_details, Key::cached_tokens},
+  };
+  for (const KnownKey& known : kKnownKeys) {
+    if (known.context == context && known.text == text) return known.key;
+  }
+  return Key::other;
+}
+
+bool AnswerTap::key(const JsonText& key, Span) {
+  frame().key = find_key(frame().context, key.text);
+  return frame().key != Key::other;
+}
+
+void AnswerTap::value(const JsonValue& value) {
+  if (frame().context == Context::outside) return message_ended();
+  switch (frame().key) {
+    case Key::done:
+      message_.done = value.kind == JsonKind::on;
+      message_.not_done = value.kind == JsonKind::off;
+      return;
+    case Key::error: message_.error = value.kind != JsonKind::null; return;
+    case Key::model: message_.nameless = value.kind == JsonKind::string && value.empty; return;
+    case Key::choices: message_.has_choices = value.kind == JsonKind::array && !value.empty; return;
+    case Key::finish_reason: message_.finished |= value.kind == JsonKind::string; return;
+    case Key::prompt_tokens: return note(message_.metrics.prompt_tokens, value);
+    case Key::cached_tokens: return note(message_.metrics.cached_tokens, value);
+    case Key::eval_tokens: return note(message_.metrics.eval_tokens, value);
+    case Key::total: return note(message_.metrics.total, value);
+    case Key::load: return note(message_.metrics.load, value);
+    case Key::prompt_eval: return note(message_.metrics.prompt_eval, value);
+    case Key::eval: return note(message_.metrics.eval, value);
+    case Key::other:
+    case Key::usage:
+    case Key::usage_details: return;
+  }
+}
+
+// A JSON document of the answer is whole, though its line may not be.
+void AnswerTap::message_ended() {
+  error_ |= message_.error;
+  merge(metrics_, message_.metrics);
+  if (framing_ == Framing::ndjson) {
+    terminator_ |= message_.done;
+    if (!message_.done && !message_.error) ++messages_;
+  } else if (framing_ == Framing::sse) {
+    const bool crashed = message_.nameless && !message_.finished && message_.has_choices;
+    crash_ |= crashed;
+    if (message_.has_choices && !message_.error && !crashed) ++messages_;
+  } else {
+    const bool native = dialect(route_) == Dialect::ollama;
+    terminator_ = !is_chat_or_text(route_) || (native ? message_.done : message_.finished);
+    done_false_ = !terminator_ && (native ? message_.not_done : message_.has_choices);
+  }
+}
+
+bool AnswerTap::at_boundary() const {
+  switch (framing_) {
+    case Framing::ndjson: return !line_open_;
+    case Framing::sse: return !line_open_ && line_was_empty_;
+    case Framing::single: return messages_ == 0;
+  }
+  return false;
+}
+
+Verdict AnswerTap::verdict() const {
+  if (error_) return Verdict::failed_in_band;
+  if (terminator_) return Verdict::complete;
+  if (crash_) return Verdict::failed_in_band;
+  return done_false_ ? Verdict::done_false : Verdict::truncated;
+}
+
+}  // namespace drover::api

@@ -1,0 +1,386 @@
+#include "api/body_scanner.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "api/go_duration.h"
+#include "api/go_json.h"
+#include "base/ascii.h"
+
+namespace drover::api {
+
+enum class BodyScanner::Key : std::uint8_t {
+  other,
+  // of the body
+  model,
+  name,
+  stream,
+  keep_alive,
+  options,
+  prompt,
+  messages,
+  input,
+  images,
+  tools,
+  format,
+  think,
+  stream_options,
+  verbose,
+  system,
+  template_text,
+  shift,
+  // of inner objects
+  reload_option,
+  include_usage,
+  message_images,
+  content,
+  media,
+};
+
+namespace {
+
+// Go's type for each body, which its messages name.
+std::string_view go_type(Route route) {
+  switch (route) {
+    case Route::chat: return "api.ChatRequest";
+    case Route::embed: return "api.EmbedRequest";
+    case Route::embeddings: return "api.EmbeddingRequest";
+    case Route::show: return "api.ShowRequest";
+    case Route::chat_completions: return "openai.ChatCompletionRequest";
+    case Route::completions: return "openai.CompletionRequest";
+    case Route::openai_embeddings: return "openai.EmbedRequest";
+    default: return "api.GenerateRequest";
+  }
+}
+
+std::string_view go_kind(JsonKind kind) {
+  switch (kind) {
+    case JsonKind::null: return "null";
+    case JsonKind::off:
+    case JsonKind::on: return "bool";
+    case JsonKind::number: return "number";
+    case JsonKind::string: return "string";
+    case JsonKind::array: return "array";
+    case JsonKind::object: return "object";
+  }
+  return "";
+}
+
+// A key as Go compares it with the names of its fields: without regard to case, where `ſ` is an s and the Kelvin sign a
+// k. Longer ones than any name we know fold to nothing.
+class FoldedKey {
+ public:
+  explicit FoldedKey(std::string_view key) {
+    constexpr std::string_view kLongS = "\xc5\xbf";
+    constexpr std::string_view kKelvin = "\xe2\x84\xaa";
+    while (!key.empty() && size_ < bytes_.size()) {
+      if (key.starts_with(kLongS)) {
+        bytes_[size_++] = 's';
+        key.remove_prefix(kLongS.size());
+      } else if (key.starts_with(kKelvin)) {
+        bytes_[size_++] = 'k';
+        key.remove_prefix(kKelvin.size());
+      } else {
+        bytes_[size_++] = ascii::lower(key.front());
+        key.remove_prefix(1);
+      }
+    }
+    if (!key.empty()) size_ = 0;
+  }
+  std::string_view text() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 24> bytes_;
+  std::size_t size_ = 0;
+};
+
+// Options are a map on the node, so their names are compared byte by byte.
+std::optional<ReloadOption> reload_option(std::string_view key) {
+  for (std::size_t i = 0; i < kReloadOptionCount; ++i) {
+    const auto option = static_cast<ReloadOption>(i);
+    if (option != ReloadOption::shift && key == name(option)) return option;
+  }
+  return std::nullopt;
+}
+
+// Nothing that a terminal, a log or a header would not show as one character: no controls (C0, DEL, C1), no line or
+// paragraph separator.
+bool is_printable(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) return false;
+    if (byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) return false;
+    if (byte == 0xe2 && (text.substr(i, 3) == "\xe2\x80\xa8" || text.substr(i, 3) == "\xe2\x80\xa9")) return false;
+  }
+  return true;
+}
+
+// Of a value that must have one type; null is as good as absent.
+Member member(const JsonValue& value, bool right_type) {
+  if (value.kind == JsonKind::null) return {};
+  const auto presence = !right_type ? Presence::wrong_type : value.empty ? Presence::empty : Presence::filled;
+  return {presence, value.span};
+}
+
+Switch switch_of(JsonKind kind) {
+  switch (kind) {
+    case JsonKind::null: return Switch::absent;
+    case JsonKind::off: return Switch::off;
+    case JsonKind::on: return Switch::on;
+    default: return Switch::wrong_type;
+  }
+}
+
+// Seconds as a JSON number. Beyond 256 digits it is taken for some lifetime.
+KeepAlive keep_alive_of_number(const JsonText& number) {
+  if (number.overflow) return KeepAlive::other;
+  const double count = std::strtod(std::string(number.text).c_str(), nullptr);
+  if (std::isinf(count)) return KeepAlive::invalid;
+  return count >= 0 && count * 1e9 < 1 ? KeepAlive::zero : KeepAlive::other;  // Go cuts to whole nanoseconds
+}
+
+KeepAlive keep_alive_of_text(const JsonText& text) {
+  if (text.overflow) return KeepAlive::other;
+  const auto lifetime = parse_go_duration(text.text);
+  if (!lifetime) return KeepAlive::invalid;
+  return *lifetime == Duration::zero() ? KeepAlive::zero : KeepAlive::other;
+}
+
+KeepAlive keep_alive_of(const JsonValue& value) {
+  switch (value.kind) {
+    case JsonKind::null: return KeepAlive::absent;
+    case JsonKind::number: return keep_alive_of_number(value.content);
+    case JsonKind::string: return keep_alive_of_text(value.content);
+    case JsonKind::off:
+    case JsonKind::on:
+    case JsonKind::array:
+    case JsonKind::object: return KeepAlive::invalid;
+  }
+  return KeepAlive::invalid;
+}
+
+}  // namespace
+
+bool BodyScanner::feed(std::string_view piece) {
+  if (refusal_) return false;
+  if (reader_.feed(piece, *this) || refusal_) return !refusal_;
+  const bool deep = reader_.fault() == JsonReader::Fault::depth;
+  deny(deep ? Reason::json_depth : Reason::json, reader_.message());
+  return false;
+}
+
+std::expected<Understood, Refusal> BodyScanner::finish() {
+  // A blank ends a number that stands alone, which is then refused as no object.
+  if (depth_ == 0 && reader_.begun() && !reader_.complete()) feed(" ");
+  if (refusal_) return std::unexpected(*refusal_);
+  if (!reader_.begun()) {
+    return std::unexpected(refuse(Reason::json, dialect(route_) == Dialect::ollama ? "missing request body" : "EOF"));
+  }
+  if (!reader_.complete()) return std::unexpected(refuse(Reason::json, "unexpected EOF"));
+
+  if (route_ == Route::show && understood_.model.empty() && !name_.empty()) {
+    understood_.model = std::move(name_);
+    understood_.model_key = name_key_;
+    understood_.model_value = name_value_;
+  }
+  if (dialect(route_) != Dialect::ollama) {
+    understood_.keep_alive = KeepAlive::absent;
+    understood_.keep_alive_value = {};
+    understood_.options = {};
+    understood_.reload = {};
+  }
+  return std::move(understood_);
+}
+
+bool BodyScanner::opened(JsonKind kind) {
+  const bool object = kind == JsonKind::object;
+  const Key key = frame().key;
+  Context inner = Context::outside;
+  switch (frame().context) {
+    case Context::outside:
+      if (!object) refuse_not_object(kind);
+      inner = object ? Context::body : Context::outside;
+      break;
+    case Context::body:
+      if (object && key == Key::options) inner = Context::options;
+      if (object && key == Key::stream_options) inner = Context::stream_options;
+      if (!object && key == Key::messages) inner = Context::messages;
+      break;
+    case Context::messages:
+      if (object) inner = Context::message;
+      break;
+    case Context::message:
+      if (!object && key == Key::content) inner = Context::content;
+      break;
+    case Context::content:
+      if (object) inner = Context::part;
+      break;
+    case Context::options:
+    case Context::stream_options:
+    case Context::part: break;
+  }
+  if (inner == Context::outside) return false;
+  frames_[++depth_] = Frame{.context = inner};
+  return true;
+}
+
+BodyScanner::Key BodyScanner::find_key(Context context, std::string_view folded) {
+  struct KnownKey {
+    std::string_view text;
+    Context context;
+    Key key;
+  };
+  static constexpr KnownKey kKnownKeys[] = {
+      {"model", Context::body, Key::model},
+      {"name", Context::body, Key::name},
+      {"stream", Context::body, Key::stream},
+      {"keep_alive", Context::body, Key::keep_alive},
+      {"options", Context::body, Key::options},
+      {"prompt", Context::body, Key::prompt},
+      {"messages", Context::body, Key::messages},
+      {"input", Context::body, Key::input},
+      {"images", Context::body, Key::images},
+      {"tools", Context::body, Key::tools},
+      {"format", Context::body, Key::format},
+      {"think", Context::body, Key::think},
+      {"stream_options", Context::body, Key::stream_options},
+      {"verbose", Context::body, Key::verbose},
+      {"system", Context::body, Key::system},
+      {"template", Context::body, Key::template_text},
+      {"shift", Context::body, Key::shift},
+      {"include_usage", Context::stream_options, Key::include_usage},
+      {"images", Context::message, Key::message_images},
+      {"content", Context::message, Key::content},
+      {"image_url", Context::part, Key::media},
+      {"input_audio", Context::part, Key::media},
+  };
+  for (const KnownKey& known : kKnownKeys) {
+    if (known.context == context && known.text == folded) return known.key;
+  }
+  return Key::other;
+}
+
+bool BodyScanner::key(const JsonText& key, Span span) {
+  frame().key = Key::other;
+  frame().key_span = span;
+  if (key.overflow) return false;
+  if (frame().context == Context::options) {
+    const auto option = reload_option(key.text);
+    if (!option) return false;
+    frame().key = Key::reload_option;
+    frame().option = *option;
+    const std::uint32_t bit = 1U << static_cast<unsigned>(*option);
+    if ((seen_options_ & bit) != 0) refuse_twice(key.text);
+    seen_options_ |= bit;
+    return false;
+  }
+  frame().key = find_key(frame().context, FoldedKey(key.text).text());
+  return frame().context == Context::body && frame().key != Key::other && body_key(frame().key, key.text);
+}
+
+// Each key of the body may come once. True: its text is wanted.
+bool BodyScanner::body_key(Key key, std::string_view text) {
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(key);
+  if ((seen_ & bit) != 0) refuse_twice(text);
+  seen_ |= bit;
+  return key == Key::model || key == Key::name || key == Key::keep_alive;
+}
+
+void BodyScanner::value(const JsonValue& value) {
+  const Frame& member_of = frame();
+  switch (member_of.context) {
+    case Context::outside:
+      if (value.kind != JsonKind::object) refuse_not_object(value.kind);
+      return;
+    case Context::body: return body_value(value);
+    case Context::options:
+      if (member_of.key != Key::reload_option) return;
+      return add_reload(member_of.option, value.span);
+    case Context::stream_options:
+      if (member_of.key == Key::include_usage) understood_.include_usage = switch_of(value.kind);
+      return;
+    case Context::message:
+      if (member_of.key == Key::message_images) understood_.has_images |= value.kind == JsonKind::array && !value.empty;
+      return;
+    case Context::part:
+      if (member_of.key == Key::media) understood_.has_images |= value.kind != JsonKind::null;
+      return;
+    case Context::messages:
+    case Context::content: return;
+  }
+}
+
+void BodyScanner::body_value(const JsonValue& value) {
+  const bool is_string = value.kind == JsonKind::string;
+  const bool is_array = value.kind == JsonKind::array;
+  switch (frame().key) {
+    case Key::model: return take_model(value, understood_.model, understood_.model_key, understood_.model_value);
+    case Key::name:
+      if (route_ == Route::show) take_model(value, name_, name_key_, name_value_);
+      return;
+    case Key::stream: understood_.stream = switch_of(value.kind); return;
+    case Key::verbose: understood_.verbose = switch_of(value.kind); return;
+    case Key::keep_alive:
+      understood_.keep_alive = keep_alive_of(value);
+      if (understood_.keep_alive != KeepAlive::absent) understood_.keep_alive_value = value.span;
+      return;
+    case Key::options: understood_.options = member(value, value.kind == JsonKind::object); return;
+    case Key::prompt: understood_.prompt = member(value, is_string); return;
+    case Key::messages: understood_.messages = member(value, is_array); return;
+    case Key::input:
+      understood_.input = member(value, is_string || is_array);
+      // OpenAI's layer embeds an empty text; Ollama's own route takes it for no input.
+      if (route_ == Route::openai_embeddings && is_string) understood_.input.presence = Presence::filled;
+      return;
+    case Key::images: understood_.has_images |= is_array && !value.empty; return;
+    case Key::tools: understood_.tools = member(value, is_array); return;
+    case Key::format: understood_.format = member(value, is_string || value.kind == JsonKind::object); return;
+    case Key::system: understood_.system = member(value, is_string); return;
+    case Key::template_text: understood_.template_text = member(value, is_string); return;
+    case Key::shift:
+      if (value.kind != JsonKind::null) add_reload(ReloadOption::shift, value.span);
+      return;
+    case Key::other:
+    case Key::think:           // known only so that it cannot come twice
+    case Key::stream_options:  // its members have been told already
+    case Key::reload_option:
+    case Key::include_usage:
+    case Key::message_images:
+    case Key::content:
+    case Key::media: return;
+  }
+}
+
+void BodyScanner::add_reload(ReloadOption option, Span value) {
+  const std::uint64_t begin = frame().key_span.offset;
+  understood_.reload.add({option, {begin, value.end() - begin}, value});
+}
+
+void BodyScanner::take_model(const JsonValue& value, std::string& model, Span& key_span, Span& value_span) {
+  const JsonText& text = value.content;
+  if (value.kind != JsonKind::string || text.overflow || text.malformed || !is_printable(text.text)) {
+    deny(Reason::invalid_model,
+         fmt::format("invalid model name: expected a string of at most {} printable bytes", kMaxModelBytes));
+    return;
+  }
+  model = text.text;
+  key_span = frame().key_span;
+  value_span = value.span;
+}
+
+void BodyScanner::refuse_not_object(JsonKind kind) {
+  deny(Reason::json, fmt::format("json: cannot unmarshal {} into Go value of type {}", go_kind(kind), go_type(route_)));
+}
+
+void BodyScanner::refuse_twice(std::string_view key) {
+  deny(Reason::duplicate_key, fmt::format("duplicate key {} in the request's body", go_string(key)));
+}
+
+// The first refusal stands.
+void BodyScanner::deny(Reason reason, std::string message) {
+  if (!refusal_) refusal_ = refuse(reason, std::move(message));
+}
+
+}  // namespace drover::api

@@ -1,0 +1,2 @@
+#include "api/body_scanner.h"
+#include <gtest/gtest.h>

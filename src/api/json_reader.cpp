@@ -1,0 +1,432 @@
+#include "api/json_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "api/json_text.h"
+#include "base/ascii.h"
+
+namespace drover::api {
+namespace {
+
+constexpr bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+constexpr int hex_digit(char c) {
+  if (ascii::is_digit(c)) return c - '0';
+  const char low = ascii::lower(c);
+  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+// What a one-letter escape stands for; 0 if it is none.
+constexpr char unescaped(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/': return c;
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return 0;
+  }
+}
+
+constexpr bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
+constexpr bool is_low_surrogate(std::uint32_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
+constexpr std::uint32_t kReplacement = 0xfffd;
+
+// A byte between quotes as Go's messages show it: it reads the byte as a Latin-1 character.
+std::string quoted(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  switch (c) {
+    case '\'': return R"('\'')";
+    case '"': return R"('"')";
+    case '\\': return R"('\\')";
+    case '\a': return R"('\a')";
+    case '\b': return R"('\b')";
+    case '\f': return R"('\f')";
+    case '\n': return R"('\n')";
+    case '\r': return R"('\r')";
+    case '\t': return R"('\t')";
+    case '\v': return R"('\v')";
+    default: break;
+  }
+  if (byte < 0x20 || byte == 0x7f) return fmt::format(R"('\x{:02x}')", byte);
+  if (byte < 0x7f) return fmt::format("'{}'", c);
+  if (byte <= 0xa0 || byte == 0xad) return fmt::format(R"('\u{:04x}')", byte);
+  std::string text = "'";
+  append_utf8(text, byte);
+  return text + "'";
+}
+
+}  // namespace
+
+struct JsonReader::Literal {
+  std::string_view text;
+  JsonKind kind;
+};
+
+struct JsonReader::Cursor {
+  const char* at;
+  const char* end;
+  const char* begin;
+  std::uint64_t base;  // offset of `begin` in the document
+  JsonListener& listener;
+
+  bool more() const { return at != end; }
+  std::uint64_t offset() const { return base + static_cast<std::uint64_t>(at - begin); }
+  void skip_blanks() {
+    while (at != end && is_blank(*at)) ++at;
+  }
+};
+
+void JsonReader::Capture::append(const char* from, const char* to) {
+  const auto wanted = static_cast<std::size_t>(to - from);
+  const auto taken = std::min(wanted, bytes.size() - size);
+  std::memcpy(bytes.data() + size, from, taken);
+  size += taken;
+  overflow |= taken < wanted;
+}
+
+void JsonReader::reset() {
+  state_ = State::value;
+  fault_ = Fault::none;
+  offset_ = 0;
+  depth_ = 0;
+  interest_depth_ = 0;
+  capturing_ = capture_next_ = false;
+  high_surrogate_ = 0;
+}
+
+bool JsonReader::feed(std::string_view piece, JsonListener& listener) {
+  if (fault_ != Fault::none) return false;
+  Cursor cursor{piece.data(), piece.data() + piece.size(), piece.data(), offset_, listener};
+  while (cursor.more() && fault_ == Fault::none) step(cursor);
+  offset_ += piece.size();
+  return fault_ == Fault::none;
+}
+
+// Reads as much as one state can; there is at least one byte.
+void JsonReader::step(Cursor& cursor) {
+  switch (state_) {
+    case State::value:
+    case State::value_or_end: return scan_value(cursor);
+    case State::key:
+    case State::key_or_end: return scan_key(cursor);
+    case State::colon:
+      cursor.skip_blanks();
+      if (!cursor.more()) return;
+      if (*cursor.at != ':') return refuse_character(cursor, "after object key");
+      ++cursor.at;
+      state_ = State::value;
+      return;
+    case State::after_value: return scan_after_value(cursor);
+    case State::done:
+      cursor.skip_blanks();
+      if (cursor.more()) refuse_character(cursor, "after top-level value");
+      return;
+    case State::string: return scan_string(cursor);
+    case State::escape: return scan_escape(cursor);
+    case State::hex: return scan_hex(cursor);
+    case State::continuation: return scan_continuation(cursor);
+    case State::literal: return scan_literal(cursor);
+    case State::minus:
+    case State::zero:
+    case State::digits:
+    case State::point:
+    case State::fraction:
+    case State::exponent:
+    case State::exponent_sign:
+    case State::exponent_digits: return scan_number(cursor);
+  }
+}
+
+void JsonReader::scan_value(Cursor& cursor) {
+  static constexpr Literal kTrue{"true", JsonKind::on};
+  static constexpr Literal kFalse{"false", JsonKind::off};
+  static constexpr Literal kNull{"null", JsonKind::null};
+  cursor.skip_blanks();
+  if (!cursor.more()) return;
+  const char c = *cursor.at;
+  switch (c) {
+    case '"': return begin_string(cursor, false);
+    case '{': return open(cursor, JsonKind::object);
+    case '[': return open(cursor, JsonKind::array);
+    case 't': return begin_literal(cursor, kTrue);
+    case 'f': return begin_literal(cursor, kFalse);
+    case 'n': return begin_literal(cursor, kNull);
+    case ']':
+      if (state_ == State::value_or_end) return close(cursor, true);
+      break;
+    default:
+      if (c != '-' && !ascii::is_digit(c)) break;
+      token_at_ = cursor.offset();
+      capturing_ = std::exchange(capture_next_, false);
+      capture_.clear();
+      if (capturing_) capture_.push_back(c);
+      state_ = c == '-' ? State::minus : c == '0' ? State::zero : State::digits;
+      ++cursor.at;
+      return;
+  }
+  refuse_character(cursor, "looking for beginning of value");
+}
+
+void JsonReader::scan_key(Cursor& cursor) {
+  cursor.skip_blanks();
+  if (!cursor.more()) return;
+  if (*cursor.at == '"') return begin_string(cursor, true);
+  if (*cursor.at == '}' && state_ == State::key_or_end) return close(cursor, true);
+  refuse_character(cursor, "looking for beginning of object key string");
+}
+
+void JsonReader::scan_after_value(Cursor& cursor) {
+  cursor.skip_blanks();
+  if (!cursor.more()) return;
+  const char c = *cursor.at;
+  if (c == ',') {
+    ++cursor.at;
+    state_ = in_object() ? State::key : State::value;
+    return;
+  }
+  if (c == (in_object() ? '}' : ']')) return close(cursor, false);
+  refuse_character(cursor, in_object() ? "after object key:value pair" : "after array element");
+}
+
+void JsonReader::open(Cursor& cursor, JsonKind kind) {
+  if (depth_ == kMaxJsonDepth) {
+    return refuse(Fault::depth, fmt::format("JSON nested deeper than {}", kMaxJsonDepth));
+  }
+  const bool told = of_interest();
+  if (told) opened_at_[depth_] = cursor.offset();
+  const std::uint64_t bit = std::uint64_t{1} << depth_;
+  objects_ = kind == JsonKind::object ? objects_ | bit : objects_ & ~bit;
+  ++depth_;
+  ++cursor.at;
+  capture_next_ = false;
+  state_ = kind == JsonKind::object ? State::key_or_end : State::value_or_end;
+  if (told && depth_ <= kMaxInterestDepth && cursor.listener.opened(kind)) interest_depth_ = depth_;
+}
+
+void JsonReader::close(Cursor& cursor, bool empty) {
+  const JsonKind kind = in_object() ? JsonKind::object : JsonKind::array;
+  if (of_interest()) cursor.listener.closed();
+  ++cursor.at;
+  --depth_;
+  value_ended();
+  interest_depth_ = std::min(interest_depth_, depth_);
+  if (!of_interest()) return;
+  const std::uint64_t begin = opened_at_[depth_];
+  cursor.listener.value({kind, empty, {begin, cursor.offset() - begin}, {}});
+}
+
+void JsonReader::begin_string(Cursor& cursor, bool is_key) {
+  token_at_ = cursor.offset();
+  string_is_key_ = is_key;
+  capturing_ = is_key ? of_interest() : std::exchange(capture_next_, false);
+  capture_.clear();
+  state_ = State::string;
+  ++cursor.at;
+}
+
+void JsonReader::scan_string(Cursor& cursor) {
+  while (true) {
+    const char* const stop = skip_plain(cursor.at, cursor.end);
+    if (stop != cursor.at) {
+      flush_surrogate();
+      if (capturing_) capture_.append(cursor.at, stop);
+      cursor.at = stop;
+    }
+    if (!cursor.more()) return;
+    const char c = *cursor.at;
+    if (c == '"') return string_ended(cursor);
+    if (c == '\\') {
+      if (scan_plain_escape(cursor)) continue;
+      ++cursor.at;
+      state_ = State::escape;
+      return;
+    }
+    if (static_cast<unsigned char>(c) < 0x20) return refuse_character(cursor, "in string literal");
+    flush_surrogate();
+    if (scan_whole_character(cursor)) continue;
+    const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(c));
+    if (lead.more == 0) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
+    more_ = lead.more;
+    low_ = lead.low;
+    high_ = lead.high;
+    if (capturing_) capture_.push_back(c);
+    ++cursor.at;
+    state_ = State::continuation;
+    return;
+  }
+}
+
+// `\n` and its like when both bytes are here. False: left for scan_escape.
+bool JsonReader::scan_plain_escape(Cursor& cursor) {
+  if (cursor.end - cursor.at < 2) return false;
+  const char c = unescaped(cursor.at[1]);
+  if (c == 0) return false;
+  flush_surrogate();
+  if (capturing_) capture_.push_back(c);
+  cursor.at += 2;
+  return true;
+}
+
+// A valid character beyond ASCII of which all bytes are here. False: left for scan_continuation.
+bool JsonReader::scan_whole_character(Cursor& cursor) {
+  const std::size_t length = utf8_length(cursor.at, cursor.end);
+  if (length == 0) return false;
+  if (capturing_) capture_.append(cursor.at, cursor.at + length);
+  cursor.at += length;
+  return true;
+}
+
+void JsonReader::scan_escape(Cursor& cursor) {
+  const char c = *cursor.at;
+  if (c == 'u') {
+    hex_count_ = 0;
+    hex_value_ = 0;
+    state_ = State::hex;
+  } else {
+    const char plain = unescaped(c);
+    if (plain == 0) return refuse_character(cursor, "in string escape code");
+    flush_surrogate();
+    if (capturing_) capture_.push_back(plain);
+    state_ = State::string;
+  }
+  ++cursor.at;
+}
+
+void JsonReader::scan_hex(Cursor& cursor) {
+  const int digit = hex_digit(*cursor.at);
+  if (digit < 0) return refuse_character(cursor, R"(in \u hexadecimal character escape)");
+  ++cursor.at;
+  hex_value_ = hex_value_ << 4 | static_cast<std::uint32_t>(digit);
+  if (++hex_count_ < 4) return;
+  take_code_unit(hex_value_);
+  state_ = State::string;
+}
+
+void JsonReader::take_code_unit(std::uint32_t unit) {
+  if (high_surrogate_ != 0 && is_low_surrogate(unit)) {
+    const std::uint32_t high = std::exchange(high_surrogate_, 0);
+    if (capturing_) append_utf8(capture_, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
+    return;
+  }
+  flush_surrogate();
+  if (is_high_surrogate(unit)) {
+    high_surrogate_ = unit;
+    return;
+  }
+  if (!capturing_) return;
+  capture_.malformed |= is_low_surrogate(unit);
+  append_utf8(capture_, is_low_surrogate(unit) ? kReplacement : unit);
+}
+
+// The other half did not come.
+void JsonReader::flush_surrogate() {
+  if (std::exchange(high_surrogate_, 0) == 0 || !capturing_) return;
+  capture_.malformed = true;
+  append_utf8(capture_, kReplacement);
+}
+
+void JsonReader::scan_continuation(Cursor& cursor) {
+  const auto byte = static_cast<unsigned char>(*cursor.at);
+  if (byte < low_ || byte > high_) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
+  if (capturing_) capture_.push_back(*cursor.at);
+  ++cursor.at;
+  low_ = 0x80;
+  high_ = 0xbf;
+  if (--more_ == 0) state_ = State::string;
+}
+
+void JsonReader::string_ended(Cursor& cursor) {
+  flush_surrogate();
+  ++cursor.at;
+  const Span span{token_at_, cursor.offset() - token_at_};
+  if (!string_is_key_) return scalar_ended(cursor, JsonKind::string, span.length == 2);
+  state_ = State::colon;
+  if (of_interest()) capture_next_ = cursor.listener.key(capture_.get(), span);
+}
+
+void JsonReader::begin_literal(Cursor& cursor, const Literal& literal) {
+  token_at_ = cursor.offset();
+  capturing_ = capture_next_ = false;
+  literal_ = &literal;
+  literal_at_ = 1;
+  ++cursor.at;
+  state_ = State::literal;
+}
+
+void JsonReader::scan_literal(Cursor& cursor) {
+  const char expected = literal_->text[literal_at_];
+  if (*cursor.at != expected) {
+    return refuse_character(cursor, fmt::format("in literal {} (expecting '{}')", literal_->text, expected));
+  }
+  ++cursor.at;
+  if (++literal_at_ == literal_->text.size()) scalar_ended(cursor, literal_->kind, false);
+}
+
+void JsonReader::scan_number(Cursor& cursor) {
+  for (; cursor.more(); ++cursor.at) {
+    const char c = *cursor.at;
+    const bool digit = ascii::is_digit(c);
+    const bool exponent = c == 'e' || c == 'E';
+    switch (state_) {
+      case State::minus:
+        if (!digit) return refuse_character(cursor, "in numeric literal");
+        state_ = c == '0' ? State::zero : State::digits;
+        break;
+      case State::zero:
+      case State::digits:
+        if (digit && state_ == State::digits) break;
+        if (c != '.' && !exponent) return scalar_ended(cursor, JsonKind::number, false);
+        state_ = exponent ? State::exponent : State::point;
+        break;
+      case State::point:
+        if (!digit) return refuse_character(cursor, "after decimal point in numeric literal");
+        state_ = State::fraction;
+        break;
+      case State::fraction:
+        if (digit) break;
+        if (!exponent) return scalar_ended(cursor, JsonKind::number, false);
+        state_ = State::exponent;
+        break;
+      case State::exponent:
+        if (c == '+' || c == '-') {
+          state_ = State::exponent_sign;
+          break;
+        }
+        [[fallthrough]];
+      case State::exponent_sign:
+        if (!digit) return refuse_character(cursor, "in exponent of numeric literal");
+        state_ = State::exponent_digits;
+        break;
+      default:  // exponent_digits
+        if (!digit) return scalar_ended(cursor, JsonKind::number, false);
+    }
+    if (capturing_) capture_.push_back(c);
+  }
+}
+
+void JsonReader::scalar_ended(Cursor& cursor, JsonKind kind, bool empty) {
+  value_ended();
+  if (!of_interest()) return;
+  const JsonText content = capturing_ ? capture_.get() : JsonText{};
+  capturing_ = false;
+  cursor.listener.value({kind, empty, {token_at_, cursor.offset() - token_at_}, content});
+}
+
+void JsonReader::refuse(Fault fault, std::string message) {
+  fault_ = fault;
+  message_ = std::move(message);
+}
+
+void JsonReader::refuse_character(const Cursor& cursor, std::string_view where) {
+  refuse(Fault::syntax, fmt::format("invalid character {} {}", quoted(*cursor.at), where));
+}
+
+}  // namespace drover::api

@@ -1,0 +1,104 @@
+#pragma once
+// The inner loops that everything reading JSON here shares.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace drover::api {
+
+// The first byte of [at, end) that needs a look inside a JSON string: a quote, a backslash, a control character or the
+// beginning of a character beyond ASCII; `end` if there is none. Sixteen bytes a step where the machine can.
+inline const char* skip_plain(const char* at, const char* end) {
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i blank = _mm_set1_epi8(' ');
+  while (end - at >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    // The comparison is signed, so that bytes from 0x80 up count as below a blank too.
+    const __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+                                         _mm_cmplt_epi8(bytes, blank));
+    const int mask = _mm_movemask_epi8(special);
+    if (mask != 0) return at + std::countr_zero(static_cast<unsigned>(mask));
+    at += 16;
+  }
+#endif
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  while (end - at >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    const std::uint64_t quote_bytes = word ^ (kOnes * '"');
+    const std::uint64_t backslash_bytes = word ^ (kOnes * '\\');
+    // A zero byte x gives a high bit in (x - 1) & ~x; borrows can only mark bytes above the first, true one.
+    const std::uint64_t special = (((quote_bytes - kOnes) & ~quote_bytes) |
+                                   ((backslash_bytes - kOnes) & ~backslash_bytes) | (word - kOnes * ' ') | word) &
+                                  kHigh;
+    if (special != 0) {
+      if constexpr (std::endian::native == std::endian::little) return at + std::countr_zero(special) / 8;
+      break;
+    }
+    at += 8;
+  }
+  for (; at != end; ++at) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte == '"' || byte == '\\' || byte < 0x20 || byte >= 0x80) break;
+  }
+  return at;
+}
+
+// What may follow the first byte of a UTF-8 sequence: `more` bytes, the first of them within [low, high], the others
+// within [0x80, 0xbf]. `more` is 0 for a byte that begins no sequence (RFC 3629, section 4).
+struct Utf8Lead {
+  std::uint8_t more = 0;
+  std::uint8_t low = 0x80;
+  std::uint8_t high = 0xbf;
+};
+constexpr Utf8Lead utf8_lead(unsigned char byte) {
+  if (byte >= 0xc2 && byte <= 0xdf) return {1, 0x80, 0xbf};
+  if (byte == 0xe0) return {2, 0xa0, 0xbf};
+  if (byte == 0xed) return {2, 0x80, 0x9f};  // no surrogates
+  if (byte >= 0xe1 && byte <= 0xef) return {2, 0x80, 0xbf};
+  if (byte == 0xf0) return {3, 0x90, 0xbf};
+  if (byte >= 0xf1 && byte <= 0xf3) return {3, 0x80, 0xbf};
+  if (byte == 0xf4) return {3, 0x80, 0x8f};
+  return {};
+}
+
+// The length of the UTF-8 sequence beyond ASCII that begins at `at`; 0 when it is invalid or cut by `end`.
+inline std::size_t utf8_length(const char* at, const char* end) {
+  const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(*at));
+  if (lead.more == 0 || end - at <= lead.more) return 0;
+  const auto second = static_cast<unsigned char>(at[1]);
+  if (second < lead.low || second > lead.high) return 0;
+  for (int i = 2; i <= lead.more; ++i) {
+    if ((static_cast<unsigned char>(at[i]) & 0xc0) != 0x80) return 0;
+  }
+  return lead.more + 1U;
+}
+
+// Appends the UTF-8 form of `code_point` to anything with push_back.
+template <typename Text>
+void append_utf8(Text& out, std::uint32_t code_point) {
+  const auto push = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (code_point < 0x80) return push(code_point);
+  if (code_point < 0x800) {
+    push(0xc0 | (code_point >> 6));
+  } else {
+    if (code_point < 0x10000) {
+      push(0xe0 | (code_point >> 12));
+    } else {
+      push(0xf0 | (code_point >> 18));
+      push(0x80 | ((code_point >> 12) & 0x3f));
+    }
+    push(0x80 | ((code_point >> 6) & 0x3f));
+  }
+  push(0x80 | (code_point & 0x3f));
+}
+
+}  // namespace drover::api
