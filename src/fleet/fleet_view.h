@@ -74,8 +74,8 @@ class FleetView {
   const Body& version() const { return version_; }  // application/json; charset=utf-8
   // /v1/models/{id}, application/json; nullopt: no such model. `id` is echoed as it was asked for.
   std::optional<std::string> model_object(std::string_view id) const;
-  // /api/show without further members; nullptr: not known, or no such model: ask a holder.
-  std::shared_ptr<const ShowInfo> show(const Model& model) const { return shows_.find(model.key, model.digest); }
+  // /api/show without further members: `body` is the answer. nullptr: not known: ask a holder.
+  std::shared_ptr<const ShowInfo> show(const Model& model) const;
 
   // By any spelling of its name. nullptr: no node holds it. Listed or not: cloud models are found too.
   const Model* find(std::string_view name) const;
@@ -91,12 +91,16 @@ class FleetView {
   std::string_view lowest_version() const { return lowest_version_; }
 
  private:
+  class Builder;
   FleetView() = default;
+  bool may_list(const Model& model) const;
 
+  bool allow_cloud_ = false;
   Body tags_, ps_, models_, version_;
   std::string lowest_version_;
   std::vector<NodeSpec> nodes_;
-  std::map<std::string, Model, std::less<>> index_;  // by Model::key
+  std::map<std::string, Model, std::less<>> index_;        // by Model::key
+  std::map<std::string, RunnerKey, std::less<>> runners_;  // by manifest digest, where show told the weights
   std::map<RunnerKey, std::vector<NodeId>> running_;
   ShowCache shows_;
 };

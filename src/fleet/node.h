@@ -34,9 +34,10 @@ struct NodeSpec {
   std::string name;  // for people, metrics and `x-drover-node`; unique in the fleet
   http::BaseUrl url;
   NodeKind kind = NodeKind::ollama;
-  unsigned weight = 1;            // 1 to 100: its share where a policy goes by weight
-  std::optional<unsigned> slots;  // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
-  bool simulated = false;         // started by `drover up` itself
+  unsigned weight = 1;  // 1 to 100: its share where a policy goes by weight
+  std::optional<unsigned> slots =
+      std::nullopt;        // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
+  bool simulated = false;  // started by `drover up` itself
 
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
