@@ -53,8 +53,9 @@ constexpr auto kFirstOfLength = [] {
 // Of equal length, `name` a token and `known` of [a-z0-9-]. Then 0x20 folds letters and changes nothing else: the other
 // preimages of what `known` holds are control characters, which no token has.
 bool equal_known(std::string_view name, std::string_view known) {
+  if ((name.front() | 0x20) != known.front()) return false;
   std::uint8_t differ = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) {
+  for (std::size_t i = 1; i < name.size(); ++i) {
     differ = static_cast<std::uint8_t>(differ | ((name[i] | 0x20) ^ known[i]));
   }
   return differ == 0;

@@ -11,14 +11,19 @@
 namespace drover::http {
 namespace {
 
-constexpr auto kTokenChars = [] {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
+enum class NameChar : std::uint8_t { none, token, underscore };
+
+constexpr auto kNameChars = [] {
+  std::array<NameChar, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-.^`|~")) table[static_cast<unsigned char>(c)] = NameChar::token;
   for (int c = 0; c < 128; ++c) {
-    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = true;
+    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = NameChar::token;
   }
+  table['_'] = NameChar::underscore;  // a token character, but one that some servers take for '-'
   return table;
 }();
+
+NameChar name_char(char c) { return kNameChars[static_cast<unsigned char>(c)]; }
 
 // The bytes of an unfinished head may still be anything but these.
 std::string_view fault_in_part(std::string_view part) {
@@ -33,7 +38,7 @@ std::string_view fault_in_part(std::string_view part) {
 
 }  // namespace
 
-bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
+bool is_token_char(char c) { return name_char(c) != NameChar::none; }
 
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 
@@ -85,14 +90,15 @@ FieldLines read_field_lines(std::string_view head, std::size_t begin, std::size_
   const auto faulty = [&](LineFault fault) { return FieldLines{fault, lines.count}; };
   for (std::size_t at = begin; at < end;) {
     const auto line = head.substr(at, head.find('\n', at) - 1 - at);
-    const auto colon = static_cast<std::size_t>(
-        std::find_if_not(line.begin(), line.end(), [](char c) { return is_token_char(c); }) - line.begin());
+    std::size_t colon = 0;
+    bool has_underscore = false;
+    for (; colon < line.size() && is_token_char(line[colon]); ++colon) {
+      has_underscore |= name_char(line[colon]) == NameChar::underscore;
+    }
     if (colon == line.size() || line[colon] == ' ' || line[colon] == '\t') return faulty(LineFault::syntax);
     if (colon == 0 || line[colon] != ':') return faulty(LineFault::name);
+    if (has_underscore && underscore == Underscore::refused) return faulty(LineFault::name);
     const auto name = line.substr(0, colon);
-    if (underscore == Underscore::refused && name.find('_') != std::string_view::npos) {
-      return faulty(LineFault::name);
-    }
     const auto value = ascii::trim(line.substr(colon + 1));
     if (has_control(value)) return faulty(LineFault::syntax);
     if (lines.count == into.size()) return faulty(LineFault::too_many);
