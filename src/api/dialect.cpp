@@ -31,6 +31,7 @@ constexpr ReasonTraits kReasons[] = {
     {Reason::json, "json", 400, false, false},
     {Reason::json_depth, "json_depth", 400, false, false},
     {Reason::decode, "decode", 415, false, false},
+    {Reason::content_type, "content_type", 400, false, false},
     {Reason::cloud_model, "cloud_model", 403, false, false},
     {Reason::not_served, "not_served", 501, false, true},
     {Reason::not_found, "not_found", 404, false, false},

@@ -41,6 +41,7 @@ enum class Reason : std::uint8_t {
   json,
   json_depth,
   decode,
+  content_type,
   // What is not served here.
   cloud_model,
   not_served,

@@ -1,0 +1,221 @@
+// Names of models, requests without one, and requests that are commands.
+#include <gtest/gtest.h>
+
+#include "api/body_edit.h"
+#include "api/body_scanner.h"
+#include "api/command.h"
+#include "api/model_name.h"
+#include "api/model_refusal.h"
+
+namespace drover::api {
+namespace {
+
+Understood understand(Route route, std::string_view body) {
+  BodyScanner scanner(route);
+  scanner.feed(body);
+  const auto found = scanner.finish();
+  EXPECT_TRUE(found) << body << ": " << found.error().message;
+  return found.value_or(Understood{});
+}
+
+struct NameCase {
+  std::string_view name;
+  std::string_view key;  // empty: no Ollama name
+  std::string_view display;
+};
+constexpr NameCase kNames[] = {
+    {"llama3.2", "registry.ollama.ai/library/llama3.2:latest", "llama3.2:latest"},
+    {"Qwen3:8B", "registry.ollama.ai/library/qwen3:8b", "Qwen3:8B"},
+    {" qwen3:8b\n", "registry.ollama.ai/library/qwen3:8b", "qwen3:8b"},
+    {"me/x", "registry.ollama.ai/me/x:latest", "me/x:latest"},
+    {"library/x", "registry.ollama.ai/library/x:latest", "x:latest"},
+    {"registry.ollama.ai/library/x:latest", "registry.ollama.ai/library/x:latest", "x:latest"},
+    {"Registry.Ollama.AI/me/x", "registry.ollama.ai/me/x:latest", "me/x:latest"},
+    {"reg:5000/library/x", "reg:5000/library/x:latest", "reg:5000/library/x:latest"},
+    {"http://reg:5000/a/b:c", "reg:5000/a/b:c", "reg:5000/a/b:c"},
+    {"qwen3:8b:local", "registry.ollama.ai/library/qwen3:8b", "qwen3:8b"},
+    {"qwen3:LOCAL", "registry.ollama.ai/library/qwen3:latest", "qwen3:latest"},
+    {"gpt-oss:20b-cloud", "registry.ollama.ai/library/gpt-oss:20b-cloud", "gpt-oss:20b-cloud"},
+    {"_x", "registry.ollama.ai/library/_x:latest", "_x:latest"},
+    {"", "", ""},
+    {" ", "", ""},
+    {":8b", "", ""},
+    {"x:", "", ""},
+    {"-x", "", ""},
+    {"a b", "", ""},
+    {"m@sha", "", ""},
+    {"a.b/x", "", ""},
+    {"/x", "", ""},
+    {"x/", "", ""},
+    {"a/b/c/d", "", ""},
+    {"x:cloud:local", "", ""},
+    {"m\xc3\xb6", "", ""},
+};
+
+TEST(ModelName, parses_as_a_node_does) {
+  for (const auto& [name, key, display] : kNames) {
+    const auto parsed = parse_model_name(name);
+    ASSERT_EQ(parsed.has_value(), !key.empty()) << '"' << name << '"';
+    if (!parsed) continue;
+    EXPECT_EQ(parsed->key(), key) << name;
+    EXPECT_EQ(parsed->display(), display) << name;
+  }
+}
+
+TEST(ModelName, bounds_each_part) {
+  const std::string longest(80, 'a');
+  EXPECT_TRUE(parse_model_name(longest + "/" + longest + ":" + longest));
+  EXPECT_FALSE(parse_model_name(longest + "a"));
+  EXPECT_FALSE(parse_model_name("x:" + longest + "a"));
+  EXPECT_TRUE(parse_model_name(std::string(350, 'h') + "/n/m"));
+  EXPECT_FALSE(parse_model_name(std::string(351, 'h') + "/n/m"));
+}
+
+TEST(ModelName, keeps_names_of_other_engines_as_they_are) {
+  EXPECT_EQ(model_key("Org/Model@Main"), "Org/Model@Main");
+  EXPECT_EQ(model_key("Qwen3"), "registry.ollama.ai/library/qwen3:latest");
+}
+
+TEST(ModelName, knows_names_that_leave_the_building) {
+  for (const std::string_view cloud :
+       {"x:cloud", "x:CLOUD", "x:20b-cloud", "x:20B-Cloud", "me/x:cloud", " x:cloud ", "x: cloud",
+        "x:\xc2\xa0"
+        "cloud",
+        "x:cloud:local", "x:local:cloud", "a@b:cloud"}) {
+    EXPECT_TRUE(is_cloud_name(cloud)) << cloud;
+  }
+  for (const std::string_view home :
+       {"x", "cloud", "x-cloud", "x:cloudy", "x:local", "reg:5-cloud/n/m", "cloud:8b", ""}) {
+    EXPECT_FALSE(is_cloud_name(home)) << home;
+  }
+}
+
+struct UnroutableCase {
+  Route route;
+  std::string_view body;
+  int status;  // 0: has a model
+  std::string_view message;
+};
+constexpr UnroutableCase kUnroutable[] = {
+    {Route::generate, "{}", 404, "model '' not found"},
+    {Route::generate, R"({"model":""})", 404, "model '' not found"},
+    {Route::completions, "{}", 404, "model '' not found"},
+    {Route::embed, "{}", 404, "model '' not found"},
+    {Route::openai_embeddings, R"({"input":"x"})", 404, "model '' not found"},
+    {Route::openai_embeddings, R"({"model":"m"})", 400, "invalid input"},
+    {Route::openai_embeddings, R"({"model":"m","input":[]})", 400, "invalid input"},
+    {Route::openai_embeddings, R"({"model":"m","input":""})", 0, ""},
+    {Route::chat, "{}", 400, "model is required"},
+    {Route::chat, R"({"model":""})", 400, "model is required"},
+    {Route::embeddings, "{}", 400, "model is required"},
+    {Route::show, "{}", 400, "model is required"},
+    {Route::show, R"({"name":"m"})", 0, ""},
+    {Route::chat_completions, "{}", 400, "[] is too short - 'messages'"},
+    {Route::chat_completions, R"({"model":"m","messages":[]})", 400, "[] is too short - 'messages'"},
+    {Route::chat_completions, R"({"messages":[{}]})", 400, "model is required"},
+    {Route::chat, R"({"model":"m"})", 0, ""},
+};
+
+TEST(ModelRefusal, row_66_an_empty_or_absent_model_is_answered_as_ollama_does) {
+  for (const auto& [route, body, status, message] : kUnroutable) {
+    const auto refusal = refuse_unroutable(route, understand(route, body));
+    ASSERT_EQ(refusal ? refusal->status : 0, status) << label(route) << ' ' << body;
+    if (refusal) {
+      EXPECT_EQ(refusal->message, message) << label(route) << ' ' << body;
+    }
+  }
+}
+
+TEST(ModelRefusal, row_67_an_unknown_model_is_404_in_the_words_of_its_route) {
+  const auto says = [](Route route) { return model_not_found(route, "x").message; };
+  EXPECT_EQ(says(Route::generate), "model 'x' not found");
+  EXPECT_EQ(says(Route::chat), "model 'x' not found");
+  EXPECT_EQ(says(Route::chat_completions), "model 'x' not found");
+  EXPECT_EQ(says(Route::completions), "model 'x' not found");
+  EXPECT_EQ(says(Route::embed), R"(model "x" not found, try pulling it first)");
+  EXPECT_EQ(says(Route::embeddings), R"(model "x" not found, try pulling it first)");
+  EXPECT_EQ(says(Route::openai_embeddings), R"(model "x" not found, try pulling it first)");
+  EXPECT_EQ(says(Route::show), "model 'x:latest' not found");
+  EXPECT_EQ(says(Route::model), "model 'x:latest' not found");
+  EXPECT_EQ(model_not_found(Route::chat, "x").status, 404);
+  EXPECT_EQ(slug(model_not_found(Route::chat, "x").reason), "model_not_found");
+}
+
+TEST(ModelRefusal, a_name_that_is_none_is_400) {
+  EXPECT_EQ(model_not_found(Route::chat, "a b").status, 400);
+  EXPECT_EQ(model_not_found(Route::chat, "a b").message, "invalid model name");
+  EXPECT_EQ(model_not_found(Route::chat, "x:cloud:local").message,
+            R"(use either :local or :cloud, not both: "x:cloud:local")");
+  EXPECT_EQ(cloud_refused().status, 403);
+}
+
+struct CommandCase {
+  Route route;
+  std::string_view body;
+  Command command;
+};
+constexpr CommandCase kCommands[] = {
+    {Route::generate, "{}", Command::load},
+    {Route::generate, R"({"prompt":""})", Command::load},
+    {Route::generate, R"({"prompt":null,"keep_alive":-1})", Command::load},
+    {Route::generate, R"({"prompt":"","keep_alive":0})", Command::unload},
+    {Route::generate, R"({"keep_alive":"0s"})", Command::unload},
+    {Route::generate, R"({"prompt":"hi","keep_alive":0})", Command::none},
+    {Route::generate, R"({"prompt":" "})", Command::none},
+    {Route::generate, R"({"images":["x"],"suffix":"s","context":[1]})", Command::load},
+    {Route::generate, R"({"images":["x"],"keep_alive":0})", Command::unload},
+    {Route::generate, R"({"prompt":[]})", Command::none},  // the node refuses it
+    {Route::chat, "{}", Command::load},
+    {Route::chat, R"({"messages":[],"keep_alive":0.0})", Command::unload},
+    {Route::chat, R"({"messages":null,"keep_alive":"5m"})", Command::load},
+    {Route::chat, R"({"messages":[{}]})", Command::none},
+    {Route::chat, R"({"prompt":"x"})", Command::load},
+    {Route::embed, R"({"input":"","keep_alive":0})", Command::load},
+    {Route::embed, R"({"input":[]})", Command::load},
+    {Route::embed, R"({"input":[""]})", Command::none},
+    {Route::embeddings, "{}", Command::load},
+    {Route::embeddings, R"({"prompt":"x"})", Command::none},
+    {Route::completions, R"({"prompt":"","keep_alive":0})", Command::load},
+    {Route::completions, R"({"prompt":"x"})", Command::none},
+    {Route::chat_completions, R"({"messages":[]})", Command::none},
+    {Route::openai_embeddings, R"({"input":""})", Command::none},
+    {Route::show, "{}", Command::none},
+};
+
+TEST(Command, is_a_request_without_a_prompt) {
+  for (const auto& [route, body, command] : kCommands) {
+    EXPECT_EQ(command_of(route, understand(route, body)), command) << label(route) << ' ' << body;
+  }
+}
+
+struct RemovalCase {
+  std::string_view body;
+  std::string_view left;
+};
+constexpr RemovalCase kRemovals[] = {
+    {R"({"options":{"num_ctx":1}})", R"({"options":{}})"},
+    {R"({"options":{"num_ctx":1,"seed":2}})", R"({"options":{"seed":2}})"},
+    {R"({"options":{"seed":2,"num_ctx":1}})", R"({"options":{"seed":2}})"},
+    {R"({"options":{"a":0 , "num_ctx" : 1 , "seed":2}})", R"({"options":{"a":0 ,  "seed":2}})"},
+    {R"({"options":{"seed":2 , "num_ctx":1, "shift":3 }})", R"({"options":{"seed":2 ,  "shift":3 }})"},
+    {R"({"options":{"num_ctx":1, "num_batch":2}})", R"({"options":{}})"},
+    {R"({"options":{"seed":2,"num_ctx":1,"num_batch":2}})", R"({"options":{"seed":2}})"},
+    {R"({"options":{"num_ctx":1,"seed":2,"num_batch":2}})", R"({"options":{"seed":2}})"},
+    {R"({"options":{"num_gpu":9,"num_ctx":1}})", R"({"options":{"num_gpu":9}})"},
+    {R"({"shift":true,"options":{"num_ctx":1},"model":"m"})", R"({"options":{},"model":"m"})"},
+    {R"({"options":{"num_ctx":1},"shift":true})", R"({"options":{}})"},
+    {R"({"shift":false})", "{}"},
+    {R"({"model":"m"})", R"({"model":"m"})"},
+};
+
+TEST(BodyEdit, takes_reload_options_out_and_leaves_json) {
+  const ReloadSet set = ReloadSet{}.add(ReloadOption::num_ctx).add(ReloadOption::num_batch).add(ReloadOption::shift);
+  for (const auto& [body, left] : kRemovals) {
+    const std::string edited = without(body, removals(body, understand(Route::chat, body), set));
+    EXPECT_EQ(edited, left) << body;
+    understand(Route::chat, edited);
+  }
+}
+
+}  // namespace
+}  // namespace drover::api
