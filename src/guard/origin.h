@@ -15,7 +15,7 @@ namespace drover::guard {
 // What the rules look at in a request.
 struct OriginQuestion {
   std::string_view origin;          // value of Origin; empty: absent
-  std::string_view host;            // value of Host
+  std::string_view host;            // value of Host, which HostRules allowed before
   std::string_view sec_fetch_site;  // value of Sec-Fetch-Site; empty: absent
   bool is_options = false;          // method OPTIONS
 };
