@@ -6,8 +6,9 @@
 // stable      full weight.
 // degraded    some evidence against it: its weight is reduced.
 // offline     the circuit is open: no request goes there.
-// recovering  half open: one request at a time; when it has served one, a ramp (slow start, fault row 114) that doubles
-//             what it may have in flight at each step, so that a node that just came back is not flooded by the queue.
+// recovering  half open: one request at a time. When it has served one (or passed another probe, if failed probes had
+//             taken it offline), a ramp (slow start, fault row 114) doubles what it may have in flight at each step, so
+//             that a node that just came back is not flooded by the queue.
 //
 // Rise and fall of probes as in HAProxy's checks; consecutive failures and the open interval that grows with repetition
 // as in Envoy's outlier detection. How busy a node is never counts: busy nodes are the goal.
@@ -49,7 +50,7 @@ struct HealthSettings {
   Duration open_interval = std::chrono::seconds(5);  // offline at least so long when requests failed; doubles each time
   Duration longest_open_interval = std::chrono::seconds(60);
   Duration ramp_step = std::chrono::seconds(1);
-  unsigned ramp_steps = 6;  // in flight 1, 2, 4, 8, 16, 32, then no limit
+  unsigned ramp_steps = 5;  // in flight 2, 4, 8, 16, 32, then no limit
   double degraded_weight = 0.25;
 };
 
@@ -73,6 +74,8 @@ class HealthTracker {
 
   Health state() const { return state_; }
   HealthReason why() const { return why_; }
+  // When it took its present state.
+  Mono since() const { return since_; }
 
   // How many requests it may have in flight, all models together.
   std::size_t admission_limit(Mono now) const;
@@ -82,28 +85,31 @@ class HealthTracker {
   void set_settings(const HealthSettings& settings) { settings_ = settings; }
 
  private:
-  std::optional<HealthStep> move(Health to, HealthReason why);
-  std::optional<HealthStep> judge(bool last_capable, Mono now);  // stable and degraded
+  void count(Evidence evidence, Mono now);
+  std::optional<HealthStep> while_up(Evidence evidence, bool last_capable, Mono now);  // stable, degraded
+  std::optional<HealthStep> while_offline(Mono now);
+  std::optional<HealthStep> while_recovering(Evidence evidence, bool last_capable, Mono now);
   std::optional<HealthStep> go_offline(HealthReason why, Mono now);
-  std::optional<HealthStep> try_again(Mono now);  // offline
-  std::optional<HealthStep> climb(Mono now);      // recovering
-  void record(Evidence evidence, Mono now);
+  std::optional<HealthStep> move(Health to, HealthReason why, Mono now);
   double failed_ratio() const;
   unsigned ramp_step(Mono now) const;
 
   HealthSettings settings_;
   Health state_ = Health::offline;
   HealthReason why_ = HealthReason::not_probed_yet;
+  Mono since_{};     // of the state
+  Mono up_since_{};  // of the last recovery
+  bool ever_up_ = false;
   unsigned probes_passed_ = 0;  // in a row; one of the two is zero
   unsigned probes_failed_ = 0;
-  bool ever_up_ = false;
   unsigned requests_failed_ = 0;  // in a row
-  double recent_results_ = 0;     // fading counts
+  double recent_results_ = 0;     // fading counts, as of counted_at_
   double recent_failures_ = 0;
   Mono counted_at_{};
-  unsigned ejections_ = 0;  // by failed requests, since it was last stable for a while
+  unsigned ejections_ = 0;  // by failed requests, one soon after the other
   Mono open_until_{};
-  std::optional<Mono> ramp_began_;  // recovering: when it had served its first request
+  bool tried_by_probes_ = false;    // recovering: a passed probe begins the ramp, too
+  std::optional<Mono> ramp_began_;  // recovering
 };
 
 }  // namespace drover::balance

@@ -13,31 +13,18 @@
 // Every call appends what else was decided to `actions`, in a deterministic order; the caller carries it out after it
 // has let go of the lock. Cost: O(candidates of the model) per decision; no allocation while nothing waits.
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
 
 #include "balance/events.h"
-#include "balance/policy.h"
-#include "balance/retry_budget.h"
+#include "balance/settings.h"
 #include "balance/snapshot.h"
 #include "base/clock.h"
 
 namespace drover::balance {
 
-struct SchedulerSettings {
-  std::size_t max_queue = 1000;                        // waiting requests, all models together
-  Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
-  unsigned attempts = 3;                               // per request, the first one included; for retry_after()
-  RetryBudgetSettings retry_budget;
-  HealthSettings health;
-  PolicyKind policy = PolicyKind::least_connections;
-  unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
-  Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
-  Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'
-  Duration failed_load_cooldown = std::chrono::seconds(10);  // not the same model on the same node after a failed load
-};
+class Dispatcher;
 
 class Scheduler {
  public:
@@ -82,8 +69,7 @@ class Scheduler {
   const SchedulerSettings& settings() const;
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<Dispatcher> dispatcher_;
 };
 
 }  // namespace drover::balance

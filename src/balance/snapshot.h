@@ -30,6 +30,7 @@ struct NodeSnapshot {
   NodeId id;
   Health health = Health::offline;
   HealthReason why = HealthReason::not_probed_yet;
+  Mono since{};  // of that health
   bool draining = false;
   bool load_saturated = false;
   double weight = 1;

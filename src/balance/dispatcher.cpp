@@ -1,0 +1,326 @@
+#include "balance/dispatcher.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "balance/cold_start.h"
+#include "base/check.h"
+
+namespace drover::balance {
+namespace {
+
+constexpr Duration kRecent = std::chrono::seconds(30);
+constexpr Duration kSoonest = std::chrono::seconds(1);
+constexpr Duration kLatest = std::chrono::seconds(60);
+constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
+
+}  // namespace
+
+Dispatcher::Dispatcher(const SchedulerSettings& initial)
+    : settings(initial), budget(initial.retry_budget), policy_(make_policy(initial.policy)) {}
+
+void Dispatcher::configure(const SchedulerSettings& changed) {
+  if (changed.policy != settings.policy) policy_ = make_policy(changed.policy);
+  settings = changed;
+  budget.set_settings(changed.retry_budget);
+  for (auto& [id, node] : nodes) node.health.set_settings(changed.health);
+}
+
+// ---- one request
+// -----------------------------------------------------------------------------------------------------
+
+Readiness Dispatcher::readiness(const Request& request, const Place& place, Mono now) const {
+  const Node& node = *place.node;
+  const Runner& runner = *place.runner;
+  if (node.load && node.load->runner == &runner) {
+    return node.load->need == request.need ? Readiness::busy : Readiness::blocked;
+  }
+  const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
+  if (runner.resident && runner.fits(request.need)) {
+    const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
+    if (closed && node.can_load(runner, now)) return Readiness::blocked;
+    return admitted && runner.in_flight < runner.slots.slots() ? Readiness::ready : Readiness::busy;
+  }
+  if (!admitted || !node.can_load(runner, now)) return Readiness::blocked;
+  return runner.resident && runner.in_flight > 0 ? Readiness::occupied : Readiness::cold;
+}
+
+Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
+  Room room;
+  candidates_.clear();
+  candidate_places_.clear();
+  const bool special = request.lane->line.special_needs() > 0 || request.need != LoadNeed{};
+  for (Place& place : request.lane->places) {
+    const Node& node = *place.node;
+    const Runner& runner = *place.runner;
+    if (!node.usable()) continue;
+    const bool loading = node.load && node.load->runner == &runner;
+    room.free_slot |= runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
+    room.loadable |= !loading && (special || !runner.resident || !runner.fits(LoadNeed{}));
+
+    if (request.pinned ? *request.pinned != node.spec.id : request.excludes(node.spec.id)) continue;
+    candidates_.push_back({.node = node.spec.id,
+                           .readiness = readiness(request, place, now),
+                           .resident = runner.resident,
+                           .evicts = node.spec.max_loaded && node.resident >= *node.spec.max_loaded,
+                           .slots = runner.slots.slots(),
+                           .in_flight = runner.in_flight,
+                           .node_in_flight = node.in_flight,
+                           .weight = node.spec.weight * node.health.weight_factor(),
+                           .free_at = now,
+                           .turn = &place.turn});
+    candidate_places_.push_back(&place);
+  }
+  return room;
+}
+
+std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono now) {
+  const auto picked = policy_->pick(candidates_, {.now = now, .previous = request.lane->previous});
+  const auto* start = std::get_if<StartOn>(&picked);
+  if (start == nullptr) return std::nullopt;
+  Reason reason = policy_->reason();
+  if (candidates_.size() == 1) reason = Reason::only_one;
+  if (request.pinned) reason = Reason::pinned;
+  return Bound{.place = candidate_places_[start->candidate], .reason = reason};
+}
+
+std::optional<Refused> Dispatcher::stranded(Mono now) const {
+  if (candidates_.empty()) return Refused{.why = Why::no_backend, .retry_after = kUnknownWait};
+  Mono soonest = kNever;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Runner& runner = *candidate_places_[i]->runner;
+    if (runner.resident || now >= runner.no_load_until) return std::nullopt;
+    soonest = std::min(soonest, runner.no_load_until);
+  }
+  return Refused{.why = Why::load_failed, .retry_after = std::max(soonest - now, kSoonest)};
+}
+
+void Dispatcher::start(Request& request, Place& place, Mono now) {
+  Node& node = *place.node;
+  Runner& runner = *place.runner;
+  CHECK(request.node == nullptr && runner.in_flight < runner.slots.slots());
+  request.node = &node;
+  request.runner = &runner;
+  request.started = now;
+  request.in_flight_at_start = ++runner.in_flight;
+  request.ended_at_start = runner.ended;
+  request.recoveries_at_start = node.recoveries;
+  ++node.in_flight;
+  ++request.lane->running;
+  request.lane->previous = node.spec.id;
+  if (runner.claimant != nullptr) ++runner.starts_past_claim;
+}
+
+void Dispatcher::stop(Request& request, Mono now) {
+  CHECK(request.node != nullptr && request.runner->in_flight > 0 && request.node->in_flight > 0);
+  --request.runner->in_flight;
+  --request.node->in_flight;
+  if (request.recoveries_at_start != request.node->recoveries) --request.node->stragglers;
+  --request.lane->running;
+  request.runner->note_end(now);
+  request.node = nullptr;
+  request.runner = nullptr;
+
+  recent_ends_ = 1 + recent_ends_ * std::exp(-seconds(now - counted_at_) / seconds(kRecent));
+  counted_at_ = now;
+}
+
+std::size_t Dispatcher::join_line(Request& request, Mono now) {
+  request.deadline = std::min(request.deadline, after(now, settings.queue_timeout));
+  deadlines_.emplace(request.deadline, request.id);
+  ++waiting;
+  return request.lane->line.join(request);
+}
+
+void Dispatcher::leave_line(Request& request) {
+  release_claim(request);
+  deadlines_.erase({request.deadline, request.id});
+  --waiting;
+  request.lane->line.leave(request);
+}
+
+void Dispatcher::release_claim(Request& request) {
+  if (request.claims == nullptr) return;
+  request.claims->claimant = nullptr;
+  request.claims->starts_past_claim = 0;
+  request.claims = nullptr;
+  request.lane->claimant = nullptr;
+}
+
+void Dispatcher::forget(Request& request) {
+  if (request.retry == RetryKind::budgeted) budget.give_back();
+  requests.remove(request);
+}
+
+void Dispatcher::forget_if_empty(Lane& lane) {
+  if (lane.places.empty() && lane.line.empty() && lane.running == 0 && lane.loads == 0) {
+    lanes.erase(lanes.find(lane.model));
+  }
+}
+
+void Dispatcher::refuse(Request& request, const Refused& refused, Actions& actions) {
+  actions.push_back(Refuse{.request = request.id, .why = refused.why, .retry_after = refused.retry_after});
+  leave_line(request);
+  forget(request);
+}
+
+Duration Dispatcher::retry_after(Mono now) const {
+  const double ends = recent_ends_ * std::exp(-seconds(now - counted_at_) / seconds(kRecent));
+  if (ends < 1) return kUnknownWait;
+  const double wait = static_cast<double>(waiting + 1) / ends * seconds(kRecent);
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(std::clamp(wait, seconds(kSoonest), seconds(kLatest))));
+}
+
+// ---- loads
+// -----------------------------------------------------------------------------------------------------------
+
+void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
+  Node& node = *place.node;
+  CHECK(!node.load);
+  node.load = NodeLoad{
+      .token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = request.need, .since = now};
+  ++request.lane->loads;
+  request.lane->previous = node.spec.id;
+  actions.push_back(Load{.token = node.load->token,
+                         .node = node.spec.id,
+                         .model = request.lane->model,
+                         .need = request.need,
+                         .request = request.id});
+}
+
+void Dispatcher::end_load(Node& node) {
+  --node.load->lane->loads;
+  node.load.reset();
+}
+
+void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions) {
+  const ColdChoice choice = choose_when_cold(candidates_, {.waiting_before = waiting_before,
+                                                           .loads_running = request.lane->loads,
+                                                           .parallel_loads = settings.parallel_loads,
+                                                           .previous = request.lane->previous});
+  if (choice.kind == ColdChoice::Kind::claim) {
+    Runner& runner = *candidate_places_[choice.candidate]->runner;
+    if (request.lane->claimant != nullptr || runner.claimant != nullptr) return;
+    request.lane->claimant = &request;
+    request.claims = &runner;
+    runner.claimant = &request;
+    return;
+  }
+  release_claim(request);
+  if (choice.kind == ColdChoice::Kind::wait) return;
+  Place& place = *candidate_places_[choice.candidate];
+  if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
+  start_load(request, place, now, actions);
+}
+
+void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
+  // The claimant first: it may have come to stand far behind, and a runner is kept idle for it.
+  if (lane.claimant != nullptr) {
+    survey(*lane.claimant, now);
+    consider_load(*lane.claimant, 0, now, actions);
+  }
+  std::size_t before = 0;
+  for (Request* request = lane.line.first(); request != nullptr && before < kLookahead; request = request->behind) {
+    if (!survey(*request, now).loadable) return;
+    if (request != lane.claimant) consider_load(*request, before, now, actions);
+    ++before;
+  }
+}
+
+// ---- requests that wait
+// ----------------------------------------------------------------------------------------------
+
+Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
+  Room room;
+  Request* request = lane.line.first();
+  for (std::size_t looked = 0; request != nullptr && looked < kLookahead; ++looked) {
+    Request* behind = request->behind;
+    room = survey(*request, now);
+    if (!room.free_slot) break;
+    if (const auto bound = best(*request, now)) {
+      leave_line(*request);
+      start(*request, *bound->place, now);
+      actions.push_back(Grant{.request = request->id, .node = bound->place->node->spec.id, .reason = bound->reason});
+    }
+    request = behind;
+  }
+  return room;
+}
+
+void Dispatcher::dispatch_collected(Mono now, Actions& actions) {
+  std::ranges::sort(to_dispatch_, {}, [](const Lane* lane) { return lane->line.first()->arrival; });
+  // Slots first, for all: a load may take a runner away from those that could have used it as it is.
+  for (Lane*& lane : to_dispatch_) {
+    if (!fill_slots(*lane, now, actions).loadable) lane = nullptr;
+  }
+  for (Lane* lane : to_dispatch_) {
+    if (lane != nullptr) consider_loads(*lane, now, actions);
+  }
+}
+
+void Dispatcher::dispatch_runner(Node& node, const Runner& runner, Mono now, Actions& actions) {
+  if (waiting == 0) return;
+  to_dispatch_.clear();
+  for (const Served& served : node.served) {
+    if (served.runner == &runner && !served.lane->line.empty()) to_dispatch_.push_back(served.lane);
+  }
+  dispatch_collected(now, actions);
+}
+
+void Dispatcher::dispatch_node(Node& node, Mono now, Actions& actions) {
+  if (waiting == 0) return;
+  to_dispatch_.clear();
+  for (const Served& served : node.served) {
+    if (!served.lane->line.empty()) to_dispatch_.push_back(served.lane);
+  }
+  dispatch_collected(now, actions);
+}
+
+void Dispatcher::dispatch_lane(Lane& lane, Mono now, Actions& actions) {
+  if (lane.line.empty()) return;
+  to_dispatch_.assign(1, &lane);
+  dispatch_collected(now, actions);
+}
+
+void Dispatcher::refuse_stranded(Lane& lane, Mono now, Actions& actions) {
+  bool plain_has_hope = false;  // a request that may go anywhere was seen to have somewhere to go
+  for (Request* request = lane.line.first(); request != nullptr;) {
+    Request* behind = request->behind;
+    const bool plain = request->excluded.empty() && !request->pinned;
+    if (!plain || !plain_has_hope) {
+      survey(*request, now);
+      const auto refused = stranded(now);
+      if (refused) refuse(*request, *refused, actions);
+      plain_has_hope |= plain && !refused;
+    }
+    request = behind;
+  }
+}
+
+void Dispatcher::reroute(Node& node, Mono now, Actions& actions) {
+  if (waiting == 0) return;
+  for (const Served& served : node.served) refuse_stranded(*served.lane, now, actions);
+  dispatch_node(node, now, actions);
+}
+
+void Dispatcher::expire(Mono now, std::size_t most, Actions& actions) {
+  for (; most > 0 && !deadlines_.empty() && deadlines_.begin()->first <= now; --most) {
+    Request* request = requests.find(deadlines_.begin()->second);
+    refuse(*request, {.why = Why::deadline, .retry_after = retry_after(now)}, actions);
+  }
+}
+
+void Dispatcher::look_again(std::size_t most, Mono now, Actions& actions) {
+  if (waiting == 0) return;
+  auto lane = lanes.upper_bound(looked_at_);
+  for (std::size_t seen = 0, dispatched = 0; seen < lanes.size() && dispatched < most; ++seen, ++lane) {
+    if (lane == lanes.end()) lane = lanes.begin();
+    if (lane->second.line.empty()) continue;
+    looked_at_ = lane->first;
+    dispatch_lane(lane->second, now, actions);
+    ++dispatched;
+  }
+}
+
+}  // namespace drover::balance

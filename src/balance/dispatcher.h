@@ -1,0 +1,116 @@
+#pragma once
+// The state of the scheduler and the one thing that is done with it: matching requests with places. The events of
+// scheduler.h change the state and then ask for dispatch where something may have become possible.
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "balance/lane.h"
+#include "balance/node.h"
+#include "balance/policy.h"
+#include "balance/request_table.h"
+#include "balance/retry_budget.h"
+#include "balance/settings.h"
+
+namespace drover::balance {
+
+// So many requests of a line, from its front, are looked at when a slot is free.
+inline constexpr std::size_t kLookahead = 16;
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(const SchedulerSettings& settings);
+  void configure(const SchedulerSettings& settings);
+
+  // The state, open to the events.
+  SchedulerSettings settings;
+  std::map<NodeId, Node> nodes;                    // addresses last
+  std::map<std::string, Lane, std::less<>> lanes;  // addresses last
+  RequestTable requests;
+  RetryBudget budget;
+  std::size_t waiting = 0;  // in all lines; every other request runs
+
+  // ---- one request
+
+  // What a look at all places of a lane showed, whatever the one request wants.
+  struct Room {
+    bool free_slot = false;  // of some resident runner
+    bool loadable = false;   // some place could load, or could be claimed
+  };
+  // Fills the list of candidates with the places that `request` may use. best(), stranded() and consider_load() speak
+  // of the request surveyed last, as long as nothing has changed since.
+  Room survey(const Request& request, Mono now);
+
+  struct Bound {
+    Place* place;
+    Reason reason;
+  };
+  // Where it can start now, as the policy has it.
+  std::optional<Bound> best(const Request& request, Mono now);
+  // Why it can never start as things are: nobody healthy is left, or all have just failed to load its model.
+  std::optional<Refused> stranded(Mono now) const;
+  // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
+  // due.
+  void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
+
+  // Gives it a slot; it waits no more if it did.
+  void start(Request& request, Place& place, Mono now);
+  std::size_t join_line(Request& request, Mono now);
+  void leave_line(Request& request);
+  // Frees the slot.
+  void stop(Request& request, Mono now);
+  void release_claim(Request& request);
+  // Neither waits nor runs any more.
+  void forget(Request& request);
+  void refuse(Request& request, const Refused& refused, Actions& actions);
+
+  // ---- requests that wait
+
+  // Slots of `runner` may be free, or it may be idle: looks at the lanes that it serves.
+  void dispatch_runner(Node& node, const Runner& runner, Mono now, Actions& actions);
+  // Anything on the node may have changed for the better.
+  void dispatch_node(Node& node, Mono now, Actions& actions);
+  void dispatch_lane(Lane& lane, Mono now, Actions& actions);
+  // Something on the node changed for the worse: sends away who has nowhere to go any more, and dispatches the rest,
+  // which may need a load elsewhere now.
+  void reroute(Node& node, Mono now, Actions& actions);
+  void refuse_stranded(Lane& lane, Mono now, Actions& actions);
+  // Refuses, of all that wait, up to `most` whose time is over.
+  void expire(Mono now, std::size_t most, Actions& actions);
+  // Looks again at up to `most` lanes with waiting requests, in turn: for all that changes by time alone.
+  void look_again(std::size_t most, Mono now, Actions& actions);
+
+  void end_load(Node& node);
+  // Gone, if nothing of it is left; to be asked whenever it may have lost its last place, request or load.
+  void forget_if_empty(Lane& lane);
+  // When a client whose request found no place may come back.
+  Duration retry_after(Mono now) const;
+
+ private:
+  Readiness readiness(const Request& request, const Place& place, Mono now) const;
+  Room fill_slots(Lane& lane, Mono now, Actions& actions);
+  void consider_loads(Lane& lane, Mono now, Actions& actions);
+  void dispatch_collected(Mono now, Actions& actions);
+  void start_load(const Request& request, Place& place, Mono now, Actions& actions);
+
+  std::unique_ptr<Policy> policy_;
+  std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
+  std::uint64_t loads_ = 0;                         // started ever; the last token
+  std::string looked_at_;                           // the lane where look_again() stopped
+  double recent_ends_ = 0;                          // fading count, as of counted_at_
+  Mono counted_at_{};
+
+  // Scratch, kept for its capacity.
+  std::vector<Candidate> candidates_;
+  std::vector<Place*> candidate_places_;
+  std::vector<Lane*> to_dispatch_;
+};
+
+}  // namespace drover::balance

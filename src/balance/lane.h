@@ -1,0 +1,53 @@
+#pragma once
+// One model: the places that can serve it, and the line of requests that wait for one.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balance/events.h"
+#include "balance/request_table.h"
+#include "base/ids.h"
+
+namespace drover::balance {
+
+// Requests by arrival; of equals the one that joined first. The order of classes and tenants will come in here.
+class Line {
+ public:
+  Request* first() const { return first_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  // How many of them need other options than a node's own defaults.
+  std::size_t special_needs() const { return special_needs_; }
+
+  // Returns the position, from 1. Cost: O(1) for the newest; a requeued request is looked for a place from the front,
+  // since it is old.
+  std::size_t join(Request& request);
+  void leave(Request& request);
+
+ private:
+  Request* first_ = nullptr;
+  Request* last_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t special_needs_ = 0;
+};
+
+// A node that can serve the model, and the runner that would.
+struct Place {
+  Node* node;
+  Runner* runner;
+  double turn = 0;  // Candidate::turn
+};
+
+struct Lane {
+  std::string model;
+  std::vector<Place> places;  // by node id
+  Line line;
+  std::size_t running = 0;
+  unsigned loads = 0;              // under way
+  Request* claimant = nullptr;     // the one of its line that claims a runner
+  std::optional<NodeId> previous;  // PickContext::previous
+};
+
+}  // namespace drover::balance

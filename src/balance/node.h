@@ -1,0 +1,99 @@
+#pragma once
+// What is known of a node: its runners (one for each set of weights it can serve), its load, its health.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "balance/events.h"
+#include "balance/health.h"
+#include "balance/lane.h"
+#include "balance/slots.h"
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace drover::balance {
+
+// After so many starts with the old options a claimed runner is left to become idle.
+inline constexpr unsigned kStartsPastClaim = 16;
+
+struct Runner {
+  Runner(RunnerKey runner_key, const SlotSetting& setting) : key(runner_key), slots(setting) {}
+
+  RunnerKey key;
+  SlotEstimate slots;
+  unsigned in_flight = 0;  // never above slots when a request starts; above it only when slots shrink meanwhile
+  bool listed = false;     // the node says that it can serve it
+  bool resident = false;
+  std::optional<LoadNeed> need;  // resident by our own load, with these options; else unknown
+  std::uint64_t context = 0;
+  bool seen_resident = false;   // by the poll that is being read
+  Mono known_at{};              // when we saw it loaded or gone ourselves: polls asked for earlier know less
+  Mono no_load_until{};         // a load has just failed
+  Request* claimant = nullptr;  // waits for it with other options
+  unsigned starts_past_claim = 0;
+
+  // Unknown options are taken for the defaults.
+  bool fits(LoadNeed wanted) const { return need.value_or(LoadNeed{}) == wanted; }
+
+  // When the last few requests ended here, to judge whether one had waited for another (slots.h).
+  std::array<Mono, 16> ends{};
+  std::uint64_t ended = 0;
+  void note_end(Mono now) { ends[ended++ % ends.size()] = now; }
+};
+
+struct NodeLoad {
+  LoadToken token;
+  Lane* lane;
+  Runner* runner;
+  LoadNeed need;
+  Mono since;
+};
+
+// A lane that the node takes part in.
+struct Served {
+  Lane* lane;
+  Runner* runner;
+};
+
+struct Node {
+  Node(const NodeSpec& node_spec, const HealthSettings& settings) : spec(node_spec), health(settings) {}
+
+  NodeSpec spec;
+  HealthTracker health;
+  bool draining = false;
+  bool removed = false;
+  std::size_t in_flight = 0;
+  std::size_t resident = 0;  // runners in memory
+  unsigned recoveries = 0;
+  std::size_t stragglers = 0;           // of in_flight: started before the last recovery, perhaps hung since the outage
+  std::map<RunnerKey, Runner> runners;  // addresses last
+  std::vector<Served> served;           // by model name
+  std::optional<NodeLoad> load;
+  Mono no_loads_until{};  // its load queue was full
+
+  bool usable() const { return !removed && !draining && health.state() != Health::offline; }
+  bool admits(Mono now) const { return in_flight - stragglers < health.admission_limit(now); }
+  void begin_recovery() {
+    ++recoveries;
+    stragglers = in_flight;
+  }
+  // Another model's load runs so long that new requests would starve it (a node evicts only what is idle).
+  bool held_for_load(const Runner& runner, Mono now, Duration patience) const {
+    return load && load->runner != &runner && now - load->since > patience;
+  }
+  bool can_load(const Runner& runner, Mono now) const {
+    return !load && now >= no_loads_until && now >= runner.no_load_until;
+  }
+  void set_resident(Runner& runner, bool in_memory) {
+    if (runner.resident == in_memory) return;
+    runner.resident = in_memory;
+    runner.need.reset();
+    in_memory ? ++resident : --resident;
+  }
+};
+
+}  // namespace drover::balance

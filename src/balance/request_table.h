@@ -1,0 +1,73 @@
+#pragma once
+// The requests that the scheduler knows: waiting in a line or running on a node.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "balance/events.h"
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace drover::balance {
+
+struct Lane;
+struct Node;
+struct Runner;
+
+struct Request {
+  RequestId id;
+  Lane* lane = nullptr;
+
+  // As it was submitted.
+  Mono arrival;
+  Mono deadline;  // of the request itself; while it waits, of its place in line if that is sooner
+  LoadNeed need;
+  std::vector<NodeId> excluded;
+  std::optional<NodeId> pinned;
+  RetryKind retry = RetryKind::first;
+
+  // While it waits. Neighbours in its line.
+  Request* before = nullptr;
+  Request* behind = nullptr;
+  Runner* claims = nullptr;  // the runner that is to be reloaded for it
+
+  // While it runs.
+  Node* node = nullptr;  // null: it waits
+  Runner* runner = nullptr;
+  Mono started;
+  unsigned in_flight_at_start = 0;   // of the runner, itself included
+  std::uint64_t ended_at_start = 0;  // Runner::ended at that time
+  unsigned recoveries_at_start = 0;  // Node::recoveries at that time
+
+  bool excludes(NodeId id) const;
+};
+
+// Finds requests by id: open addressing with linear probing over a power of two, removal by shifting back (Knuth, The
+// Art of Computer Programming 3, 6.4, algorithm R). Records are reused and keep their address and the capacity of their
+// vectors, so nothing is allocated once the peak has been seen.
+class RequestTable {
+ public:
+  RequestTable();
+
+  Request* find(RequestId id);
+  // `id` must not be there yet. Every field is as in a new Request, but for the capacity of `excluded`.
+  Request& add(RequestId id);
+  void remove(Request& request);
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t home(RequestId id) const;
+  std::size_t next(std::size_t index) const { return (index + 1) & (index_.size() - 1); }
+  void place(Request* request);
+  void grow();
+
+  std::deque<Request> records_;
+  std::vector<Request*> free_;
+  std::vector<Request*> index_;  // null: empty; at most half full
+  std::size_t size_ = 0;
+};
+
+}  // namespace drover::balance

@@ -1,0 +1,58 @@
+#include "balance/retry.h"
+
+#include <algorithm>
+
+namespace drover::balance {
+
+std::string_view name(Retry retry) {
+  switch (retry) {
+    case Retry::no: return "no";
+    case Retry::same_node: return "same_node";
+    case Retry::other_node: return "other_node";
+    case Retry::requeue: return "requeue";
+  }
+  return "";
+}
+
+Retry retry_after(const Error& error, const Attempt& attempt) {
+  const bool over = attempt.sent_to_client > Bytes{0} || !attempt.replayable || !attempt.deadline_left ||
+                    attempt.number >= attempt.limit;
+  if (error.side != Side::upstream || over) return Retry::no;
+
+  const bool repeatable = attempt.route == RouteKind::inference;
+  switch (error.code) {
+    case ErrorCode::connect_refused:
+    case ErrorCode::connect_timed_out:
+    case ErrorCode::unreachable: return Retry::requeue;  // it never reached the node
+
+    case ErrorCode::closed:
+    case ErrorCode::reset:
+      if (!repeatable) return Retry::no;
+      return attempt.reused_connection ? Retry::same_node : Retry::requeue;
+
+    case ErrorCode::server_busy: return repeatable ? Retry::requeue : Retry::no;
+    case ErrorCode::model_absent: return repeatable ? Retry::other_node : Retry::no;
+    case ErrorCode::runner_died: return repeatable && attempt.runner_deaths <= 1 ? Retry::other_node : Retry::no;
+
+    case ErrorCode::response_timed_out:  // the node may have run the model
+    case ErrorCode::protocol:            // junk now, junk again
+    case ErrorCode::refused_by_node:     // it would answer the same
+    case ErrorCode::timed_out:
+    case ErrorCode::cancelled:
+    case ErrorCode::too_large:
+    case ErrorCode::config:
+    case ErrorCode::system:
+    case ErrorCode::invalid: return Retry::no;
+  }
+  return Retry::no;
+}
+
+Duration backoff_before(unsigned tries, Random& random) {
+  constexpr Duration kBase = std::chrono::seconds(1);
+  constexpr Duration kMost = std::chrono::seconds(10);
+  const unsigned doublings = std::min(tries == 0 ? 0 : tries - 1, 8U);
+  const Duration half = std::min(kBase * (1 << doublings), kMost) / 2;
+  return half + Duration{static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(half.count()) + 1))};
+}
+
+}  // namespace drover::balance

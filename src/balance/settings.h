@@ -1,0 +1,24 @@
+#pragma once
+#include <cstddef>
+
+#include "balance/health.h"
+#include "balance/policy.h"
+#include "balance/retry_budget.h"
+#include "base/clock.h"
+
+namespace drover::balance {
+
+struct SchedulerSettings {
+  std::size_t max_queue = 1000;                        // waiting requests, all models together
+  Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
+  unsigned attempts = 3;                               // per request, the first one included; for retry_after()
+  RetryBudgetSettings retry_budget;
+  HealthSettings health;
+  PolicyKind policy = PolicyKind::least_connections;
+  unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
+  Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
+  Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'
+  Duration failed_load_cooldown = std::chrono::seconds(10);  // not the same model on the same node after a failed load
+};
+
+}  // namespace drover::balance
