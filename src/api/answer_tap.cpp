@@ -11,12 +11,17 @@ namespace {
 constexpr std::string_view kField = "data:";
 constexpr std::string_view kDone = "[DONE]";
 
+// Whole, not negative; all else is as good as unsaid.
+std::optional<std::uint64_t> count_of(const JsonValue& value) {
+  return value.kind == JsonKind::number ? ascii::to_number(value.content.text) : std::nullopt;
+}
+
 void note(std::optional<std::uint64_t>& count, const JsonValue& value) {
-  if (const auto number = ascii::to_number(value.content.text)) count = *number;
+  if (const auto number = count_of(value)) count = *number;
 }
 
 void note(std::optional<Duration>& duration, const JsonValue& value) {
-  const auto nanoseconds = ascii::to_number(value.content.text);
+  const auto nanoseconds = count_of(value);
   if (nanoseconds && *nanoseconds <= static_cast<std::uint64_t>(Duration::max().count())) {
     duration = Duration{static_cast<std::int64_t>(*nanoseconds)};
   }
