@@ -1,6 +1,5 @@
 #include "http/chunked.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/check.h"

@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace drover::http {
 
 struct Field {
@@ -125,9 +127,7 @@ template <typename Visit>
 void for_each_element(std::string_view list, Visit&& visit) {
   while (!list.empty()) {
     const auto comma = list.find(',');
-    auto element = list.substr(0, comma);
-    while (!element.empty() && (element.front() == ' ' || element.front() == '\t')) element.remove_prefix(1);
-    while (!element.empty() && (element.back() == ' ' || element.back() == '\t')) element.remove_suffix(1);
+    const auto element = ascii::trim(list.substr(0, comma));
     if (!element.empty()) visit(element);
     if (comma == std::string_view::npos) return;
     list.remove_prefix(comma + 1);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <iterator>
 
 #include "base/ascii.h"
@@ -11,19 +12,26 @@
 namespace drover::http {
 namespace {
 
-enum class NameChar : std::uint8_t { none, token, underscore };
-
-constexpr auto kNameChars = [] {
-  std::array<NameChar, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^`|~")) table[static_cast<unsigned char>(c)] = NameChar::token;
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
   for (int c = 0; c < 128; ++c) {
-    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = NameChar::token;
+    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = true;
   }
-  table['_'] = NameChar::underscore;  // a token character, but one that some servers take for '-'
   return table;
 }();
 
-NameChar name_char(char c) { return kNameChars[static_cast<unsigned char>(c)]; }
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
+
+// Do the eight bytes at `at` hold one below 0x20, HTAB among them, or DEL? All at once: a byte of `word - low` or
+// `del - ones` borrows into its top bit only if it was below (Mycroft's test for a zero byte).
+bool may_hold_control(const char* at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes, kLow = 0x20 * kOnes;
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  const std::uint64_t del = word ^ (0x7f * kOnes);
+  return ((((word - kLow) & ~word) | ((del - kOnes) & ~del)) & kTops) != 0;
+}
 
 // The bytes of an unfinished head may still be anything but these.
 std::string_view fault_in_part(std::string_view part) {
@@ -38,7 +46,7 @@ std::string_view fault_in_part(std::string_view part) {
 
 }  // namespace
 
-bool is_token_char(char c) { return name_char(c) != NameChar::none; }
+bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 
@@ -50,13 +58,13 @@ int hex_digit(char c) {
 }
 
 bool has_control(std::string_view text) {
-  // No early exit and one byte per lane, so that the compiler makes vector code of it.
-  std::uint8_t bad = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    bad = static_cast<std::uint8_t>(bad | ((byte < 0x20) & (byte != '\t')) | (byte == 0x7f));
+  if (text.size() < sizeof(std::uint64_t)) return std::any_of(text.begin(), text.end(), is_control);
+  bool suspicious =
+      may_hold_control(text.data() + text.size() - sizeof(std::uint64_t));  // overlaps the last whole word
+  for (std::size_t i = 0; i + sizeof(std::uint64_t) <= text.size(); i += sizeof(std::uint64_t)) {
+    suspicious |= may_hold_control(text.data() + i);
   }
-  return bad != 0;
+  return suspicious && std::any_of(text.begin(), text.end(), is_control);
 }
 
 std::string quoted(std::string_view text, std::size_t most) {
@@ -90,15 +98,12 @@ FieldLines read_field_lines(std::string_view head, std::size_t begin, std::size_
   const auto faulty = [&](LineFault fault) { return FieldLines{fault, lines.count}; };
   for (std::size_t at = begin; at < end;) {
     const auto line = head.substr(at, head.find('\n', at) - 1 - at);
-    std::size_t colon = 0;
-    bool has_underscore = false;
-    for (; colon < line.size() && is_token_char(line[colon]); ++colon) {
-      has_underscore |= name_char(line[colon]) == NameChar::underscore;
-    }
+    const auto* name_end = std::find_if_not(line.begin(), line.end(), [](char c) { return is_token_char(c); });
+    const auto colon = static_cast<std::size_t>(name_end - line.begin());
     if (colon == line.size() || line[colon] == ' ' || line[colon] == '\t') return faulty(LineFault::syntax);
     if (colon == 0 || line[colon] != ':') return faulty(LineFault::name);
-    if (has_underscore && underscore == Underscore::refused) return faulty(LineFault::name);
     const auto name = line.substr(0, colon);
+    if (underscore == Underscore::refused && name.find('_') != std::string_view::npos) return faulty(LineFault::name);
     const auto value = ascii::trim(line.substr(colon + 1));
     if (has_control(value)) return faulty(LineFault::syntax);
     if (lines.count == into.size()) return faulty(LineFault::too_many);

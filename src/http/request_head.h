@@ -94,7 +94,7 @@ class RequestHead {
 //   rejected:  answer with the status and close. Reasons: framing, te, syntax, header_name, host, headers_too_large,
 //              request_line, path, expect.
 // A method that is unknown or that nobody serves (TRACE, CONNECT) is not rejected: the router answers it. Upgrade is
-// ignored. `into` is unspecified unless complete. Cost: about 0.3 us for 600 bytes; allocates only to reject or to
+// ignored. `into` is unspecified unless complete. Cost: about 0.5 us for 600 bytes; allocates only to reject or to
 // decode a percent-encoded path.
 ParseOutcome parse(std::string_view bytes, const HeadLimits& limits, RequestHead& into, std::size_t seen = 0);
 

@@ -1,5 +1,7 @@
 // Any bytes as a request head: no crash, views within the bytes, one verdict however they arrive, and a path that keeps
 // its promises.
+#include <algorithm>
+
 #include "base/check.h"
 #include "http/request_head.h"
 
