@@ -20,6 +20,7 @@ std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> p
     last_progress_ = loop().now();
   }
   for (const std::string_view piece : pieces) {
+    written_ += piece.size();
     if (sent >= piece.size()) {
       sent -= piece.size();
       continue;

@@ -46,6 +46,9 @@ class Stream {
   std::size_t unsent() const { return unsent_.size() - unsent_offset_; }
   Mono last_progress() const { return last_progress_; }
 
+  // All bytes that write() has taken so far.
+  std::uint64_t written() const { return written_; }
+
   // Ends when at most `limit` bytes are unsent. Errors: timed_out, cancelled, reset.
   class Drained;
   Drained drained(std::size_t limit, Mono deadline);
@@ -89,6 +92,7 @@ class Stream {
   std::string unsent_;
   std::size_t unsent_offset_ = 0;
   Mono last_progress_{};
+  std::uint64_t written_ = 0;
   bool hung_up_ = false;
   bool broken_ = false;  // a write failed
 };

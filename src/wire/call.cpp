@@ -23,7 +23,9 @@ net::Task<Result<CallAnswer>> call(net::Network& network, net::Endpoint to, Call
   ClientConnection connection(std::move(*dialled), network.loop());
 
   const bool has_body = !request.body.empty();
-  const std::array<http::Field, 2> fields{{{"Connection", "close"}, {"Content-Type", request.content_type}}};
+  std::vector<http::Field> own{{"Connection", "close"}};
+  if (has_body) own.push_back({"Content-Type", request.content_type});
+  if (!request.user_agent.empty()) own.push_back({"User-Agent", request.user_agent});
   std::string head;
   http::append_upstream_request(
       head,
@@ -31,7 +33,7 @@ net::Task<Result<CallAnswer>> call(net::Network& network, net::Endpoint to, Call
        .target = request.target,
        .host = request.host,
        .framing = {has_body ? http::BodyKind::length : http::BodyKind::none, request.body.size()},
-       .own = std::span(fields).first(has_body ? 2 : 1)},
+       .own = own},
       nullptr);
   const std::array<std::string_view, 2> pieces{head, request.body};
   const auto sent = co_await connection.send(pieces, deadline - network.loop().now());

@@ -18,6 +18,7 @@ struct CallRequest {
   std::string content_type = "application/json";
   Bytes max_answer = 16_MiB;
   Duration connect = std::chrono::seconds(2);
+  std::string user_agent{};  // empty: none
 };
 
 struct CallAnswer {

@@ -76,6 +76,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
     behind_ = loop_.buffer().subspan(outcome.consumed, bytes->size() - outcome.consumed);
     break;
   }
+  if (++requests_ >= limits_.requests) closing_ = true;
   into.body = BodyDecoder{into.head.body(), into.head.content_length()};
   into.body_read = into.body.empty();
   if (into.body_read) carry_.assign(behind_.begin(), behind_.end());

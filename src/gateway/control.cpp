@@ -1,0 +1,411 @@
+#include "gateway/control.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/go_json.h"
+#include "api/node_error.h"
+#include "base/json.h"
+#include "wire/call.h"
+
+namespace drover::gateway {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(100);
+constexpr Duration kDownPause = std::chrono::milliseconds(250);
+constexpr Duration kRefreshEvery = std::chrono::seconds(1);
+constexpr Duration kResolveEvery = std::chrono::seconds(30);
+constexpr std::size_t kShowsPerRound = 8;  // a node reads a model's files for each
+
+balance::RunnerKey to_balance(fleet::RunnerKey key) { return {key.value}; }
+
+}  // namespace
+
+struct Control::Node {
+  fleet::NodeState state;
+  std::optional<net::Endpoint> endpoint;
+  Mono resolved_at = Mono::min();
+  Mono tags_at = Mono::min();
+  bool want_tags = true;
+  bool in_refresh = false;
+  bool asked_once = false;
+  bool removed = false;
+  balance::Health health = balance::Health::offline;
+  std::string error;
+  net::Signal look;  // notified: probe now
+};
+
+Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, Setup setup,
+                 Publish publish)
+    : network_(network),
+      resolver_(resolver),
+      scheduler_(scheduler),
+      log_(log),
+      setup_(std::move(setup)),
+      publish_(std::move(publish)),
+      flows_(network.loop()) {
+  scheduler_.set_control(network.loop(), *this);
+  adopt(std::move(setup_.nodes));
+  republish();
+}
+
+Control::~Control() = default;
+
+// ---- nodes
+// -----------------------------------------------------------------------------------------------------------
+
+void Control::adopt(std::vector<fleet::NodeSpec> specs) {
+  const Mono now = network_.loop().now();
+  std::map<NodeId, std::shared_ptr<Node>> kept;
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    for (fleet::NodeSpec& spec : specs) {
+      spec.id = ids_.try_emplace(spec.name, NodeId{ids_.size()}).first->second;
+      auto& node = kept[spec.id];
+      if (const auto found = nodes_.find(spec.id); found != nodes_.end()) node = found->second;
+      if (node == nullptr || node->state.spec.url != spec.url) {
+        if (node != nullptr) node->removed = true;  // the name stays, the machine is another
+        node = std::make_shared<Node>();
+      }
+      node->state.spec = spec;
+      scheduler.update_node({.id = spec.id,
+                             .weight = static_cast<double>(spec.weight),
+                             .slots = {.fixed = spec.slots},
+                             .max_loaded = std::nullopt},
+                            now, actions);
+    }
+    for (auto& [id, node] : nodes_) {
+      if (kept.contains(id)) continue;
+      node->removed = true;
+      scheduler.remove_node(id, now, actions);
+    }
+  });
+  for (auto& [id, node] : nodes_) {
+    if (node->removed) node->look.notify();
+  }
+  nodes_.swap(kept);
+}
+
+void Control::start(net::Signal& first_round) {
+  first_round_ = &first_round;
+  for (auto& [id, node] : nodes_) flows_.spawn(watch(node));
+  if (nodes_.empty()) first_round.notify();
+  flows_.spawn(tick());
+}
+
+void Control::apply(Setup setup) {
+  const auto before = nodes_;
+  scheduler_.change(
+      [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.update_settings(setup.scheduler); });
+  auto specs = std::move(setup.nodes);
+  setup_ = std::move(setup);
+  adopt(std::move(specs));
+  for (auto& [id, node] : nodes_) {
+    const auto known = before.find(id);
+    if (known == before.end() || known->second != node) flows_.spawn(watch(node));
+  }
+  republish();
+}
+
+net::Task<> Control::stop() {
+  flows_.cancel_all();
+  co_await flows_.ended();
+}
+
+std::vector<Control::NodeStatus> Control::nodes() const {
+  std::vector<NodeStatus> result;
+  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error});
+  return result;
+}
+
+// ---- probes
+// ----------------------------------------------------------------------------------------------------------
+
+net::Task<> Control::watch(std::shared_ptr<Node> node) {
+  while (!node->removed) {
+    node->look.reset();
+    co_await probe(*node);
+    round_over(*node);
+    const auto asked = co_await node->look.notified(network_.loop().now() + setup_.settings.probe_interval);
+    if (!asked && asked.error() == ErrorCode::cancelled) co_return;
+    // Every request that fails there asks for a look: a node that is down is not asked faster than this.
+    if (!node->state.reachable && !co_await net::sleep_until(network_.loop().now() + kDownPause)) co_return;
+  }
+  node->want_tags = false;
+  round_over(*node);
+}
+
+net::Task<> Control::probe(Node& node) {
+  net::Loop& loop = network_.loop();
+  const Mono asked = loop.now();
+  const auto& spec = node.state.spec;
+  fleet::NodeReport report = node.state.report;
+  std::optional<Error> failure;
+
+  if (auto endpoint = co_await locate(node); !endpoint) failure = endpoint.error();
+  if (!failure) {
+    const auto body = co_await get(node, "/api/version");
+    auto version = body ? fleet::parse_version_answer(*body) : Result<std::string>(body.error());
+    if (version) report.version = std::move(*version);
+    if (!version) failure = version.error();
+  }
+  if (!failure) {
+    const auto body = co_await get(node, "/api/ps");
+    auto running = body ? fleet::parse_ps_answer(*body) : Result<fleet::Listing<fleet::RunningModel>>(body.error());
+    if (running) report.running = std::move(running->models);
+    if (!running) failure = running.error();
+  }
+  if (!failure && (node.want_tags || after(node.tags_at, setup_.settings.tags_interval) <= loop.now())) {
+    const auto body = co_await get(node, "/api/tags");
+    auto models = body ? fleet::parse_tags_answer(*body) : Result<fleet::Listing<fleet::StoredModel>>(body.error());
+    if (models) {
+      report.models = std::move(models->models);
+      node.tags_at = loop.now();
+      node.want_tags = false;
+    } else {
+      failure = models.error();
+    }
+  }
+  if (node.removed || (failure && failure->code == ErrorCode::cancelled)) co_return;
+
+  const bool reachable = !failure;
+  const bool changed =
+      report != node.state.report || reachable != node.state.reachable || node.error.empty() != reachable;
+  node.error = failure ? failure->detail : std::string();
+  node.state.report = std::move(report);
+  node.state.reachable = reachable;
+  if (reachable) co_await learn_shows(node);
+  if (changed) republish();
+  if (reachable) report_inventory(node, asked);
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.probed(spec.id, {failure ? std::optional(failure->code) : std::nullopt}, loop.now(), actions);
+  });
+}
+
+net::Task<Result<net::Endpoint>> Control::locate(Node& node) {
+  net::Loop& loop = network_.loop();
+  const bool fresh = node.endpoint && after(node.resolved_at, kResolveEvery) > loop.now();
+  if (fresh) co_return *node.endpoint;
+  const auto& url = node.state.spec.url;
+  auto found = co_await resolver_.resolve(loop, url.host, url.port, loop.now() + setup_.settings.probe);
+  if (found) {
+    const bool moved = node.endpoint != found->front();
+    node.endpoint = found->front();
+    node.resolved_at = loop.now();
+    if (moved) republish();
+  }
+  // A name that stopped resolving keeps its last address: the name service may be what is down.
+  if (node.endpoint) co_return *node.endpoint;
+  co_return found.error();
+}
+
+net::Task<Result<std::string>> Control::get(Node& node, std::string path) {
+  const auto& spec = node.state.spec;
+  wire::CallRequest request{.target = spec.url.path + path,
+                            .host = http::authority(spec.url),
+                            .max_answer = setup_.settings.probe_answer,
+                            .connect = setup_.settings.connect};
+  auto answer =
+      co_await wire::call(network_, *node.endpoint, std::move(request), network_.loop().now() + setup_.settings.probe);
+  if (!answer) co_return answer.error();
+  if (answer->status == 200) co_return std::move(answer->body);
+  co_return Error{ErrorCode::protocol, Side::upstream,
+                  fmt::format("GET {} on {} answered {}", path, net::to_text(*node.endpoint), answer->status)};
+}
+
+// Asks for the details of models that nobody has asked for yet, a few a round: the weights' key tells aliases apart
+// from models of their own, and plain shows are answered from memory.
+net::Task<> Control::learn_shows(Node& node) {
+  std::size_t asked = 0;
+  bool learned = false;
+  const std::vector<fleet::StoredModel> models = node.state.report.models;
+  for (const fleet::StoredModel& model : models) {
+    if (shows_.find(model.key, model.digest) != nullptr || model.digest.empty()) continue;
+    if (++asked > kShowsPerRound) break;
+    wire::CallRequest request{.method = "POST",
+                              .target = node.state.spec.url.path + "/api/show",
+                              .host = http::authority(node.state.spec.url),
+                              .body = fmt::format("{{\"model\":{}}}", api::go_string(model.name)),
+                              .max_answer = setup_.settings.probe_answer,
+                              .connect = setup_.settings.connect};
+    const auto answer = co_await wire::call(network_, *node.endpoint, std::move(request),
+                                            network_.loop().now() + setup_.settings.probe);
+    if (!answer || answer->status != 200) break;
+    auto info = fleet::parse_show_answer(answer->body);
+    if (!info) continue;
+    shows_.put(model.key, model.digest, std::move(*info));
+    learned = true;
+  }
+  if (asked > kShowsPerRound) node.look.notify();  // more are waiting: the next round comes at once
+  if (learned) republish();
+}
+
+void Control::report_inventory(const Node& node, Mono asked) {
+  const NodeId id = node.state.spec.id;
+  const fleet::FleetView& view = *published_->fleet;
+  std::vector<balance::ModelOnNode> inventory;
+  for (const auto& [key, model] : view.index()) {
+    for (const fleet::Holder& holder : model.holders) {
+      if (holder.node != id || (model.remote && !setup_.settings.allow_cloud)) continue;
+      balance::ModelOnNode entry{.model = key, .runner = to_balance(holder.runner), .slots_hint = std::nullopt};
+      for (const fleet::RunningModel& running : node.state.report.running) {
+        if (view.runner_of(running.key, running.digest) != holder.runner) continue;
+        entry.resident = true;
+        entry.context = running.context_length;
+      }
+      inventory.push_back(std::move(entry));
+    }
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.observe_inventory(id, inventory, asked, network_.loop().now(), actions);
+  });
+}
+
+// ---- refresh
+// ---------------------------------------------------------------------------------------------------------
+
+void Control::refresh(net::Loop& from, std::shared_ptr<net::Signal> done) {
+  network_.loop().post([this, &from, moved = std::move(done)]() mutable { join_refresh({&from, std::move(moved)}); });
+}
+
+void Control::join_refresh(Waiting waiting) {
+  const Mono now = network_.loop().now();
+  waiting_.push_back(std::move(waiting));
+  if (refresh_pending_ > 0) return;
+  if (after(refreshed_at_, kRefreshEvery) > now && refreshed_at_ != Mono::min()) return finish_refresh();
+  refreshed_at_ = now;
+  for (auto& [id, node] : nodes_) {
+    node->want_tags = true;
+    node->in_refresh = true;
+    node->look.notify();
+    ++refresh_pending_;
+  }
+  if (refresh_pending_ == 0) finish_refresh();
+}
+
+void Control::round_over(Node& node) {
+  if (!node.asked_once) {
+    node.asked_once = true;
+    const bool all = std::ranges::all_of(nodes_, [](const auto& entry) { return entry.second->asked_once; });
+    if (all && first_round_ != nullptr) std::exchange(first_round_, nullptr)->notify();
+  }
+  if (!node.in_refresh || (node.want_tags && node.state.reachable)) return;  // this round began before the refresh
+  node.in_refresh = false;
+  if (refresh_pending_ > 0 && --refresh_pending_ == 0) finish_refresh();
+}
+
+void Control::finish_refresh() {
+  for (Waiting& waiting : waiting_) {
+    // Behind the view that was published on the same loop, so that whoever waited sees it.
+    waiting.from->post([done = std::move(waiting.done)] { done->notify(); });
+  }
+  waiting_.clear();
+}
+
+void Control::look_again(NodeId id) {
+  network_.loop().post([this, id] {
+    const auto found = nodes_.find(id);
+    if (found == nodes_.end()) return;
+    found->second->want_tags = true;
+    found->second->look.notify();
+  });
+}
+
+// ---- loads
+// -----------------------------------------------------------------------------------------------------------
+
+void Control::load(const balance::Load& load, std::string options) {
+  flows_.spawn(carry_out_load(load, std::move(options)));
+}
+
+net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
+  const auto found = nodes_.find(load.node);
+  const fleet::Model* model = published_->fleet->find(load.model);
+  balance::LoadOutcome outcome{ErrorCode::model_absent};
+  if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
+    const std::shared_ptr<Node> node = found->second;
+    const auto& spec = node->state.spec;
+    const Mono began = network_.loop().now();
+    // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
+    const bool embeds = model->capabilities.embedding_only();
+    wire::CallRequest request{
+        .method = "POST",
+        .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
+        .host = http::authority(spec.url),
+        .body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(model->name), options.empty() ? "" : ",", options),
+        .max_answer = 1_MiB,
+        .connect = setup_.settings.connect};
+    log_.info("load_started", {{"node", spec.name}, {"model", load.model}});
+    const auto answer =
+        co_await wire::call(network_, *node->endpoint, std::move(request), began + setup_.settings.load);
+    if (!answer) {
+      outcome.failed = answer.error().code;
+    } else if (answer->status != 200) {
+      outcome.failed = api::node_error(answer->status, answer->body);
+    } else {
+      outcome.failed.reset();
+    }
+    const double took = seconds(network_.loop().now() - began);
+    if (outcome.failed) {
+      const std::string why = answer ? fmt::format("status {}", answer->status) : answer.error().detail;
+      log_.warn("load_failed", {{"node", spec.name}, {"model", load.model}, {"after_s", took}, {"error", why}});
+    } else {
+      log_.info("load_finished", {{"node", spec.name}, {"model", load.model}, {"after_s", took}});
+      co_await probe(*node);
+    }
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.loaded(load.token, outcome, network_.loop().now(), actions);
+  });
+}
+
+net::Task<> Control::tick() {
+  while (co_await net::sleep_until(network_.loop().now() + kTick)) {
+    scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+      scheduler.tick(network_.loop().now(), actions);
+    });
+  }
+}
+
+// ---- what was learned
+// ------------------------------------------------------------------------------------------------
+
+void Control::health_changed(const balance::HealthChange& change) {
+  const auto found = nodes_.find(change.node);
+  if (found == nodes_.end()) return;
+  Node& node = *found->second;
+  node.health = change.to;
+  const Level level = change.to == balance::Health::offline ? Level::warn : Level::info;
+  log_.write(level, "node_health",
+             {{"node", node.state.spec.name},
+              {"from", balance::name(change.from)},
+              {"to", balance::name(change.to)},
+              {"why", balance::name(change.why)},
+              {"error", node.error.empty() ? "-" : node.error}});
+  republish();
+}
+
+void Control::republish() {
+  std::vector<fleet::NodeState> states;
+  auto next = std::make_shared<Published>();
+  for (const auto& [id, node] : nodes_) {
+    const auto& spec = node->state.spec;
+    states.push_back(node->state);
+    next->nodes.push_back({.id = id,
+                           .name = spec.name,
+                           .host = http::authority(spec.url),
+                           .prefix = spec.url.path,
+                           .endpoint = node->endpoint.value_or(net::Endpoint{}),
+                           .reachable = node->state.reachable,
+                           .health = node->health});
+  }
+  next->settings = setup_.settings;
+  next->hosts = setup_.hosts;
+  next->origins = setup_.origins;
+  next->attempts = setup_.scheduler.attempts;
+  next->fleet = fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud});
+  published_ = std::move(next);
+  publish_(published_);
+}
+
+}  // namespace drover::gateway

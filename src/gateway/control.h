@@ -1,0 +1,98 @@
+#pragma once
+// The control loop's work: asks every node how it is and what it holds, tells the scheduler, carries out the loads that
+// the scheduler decides, and publishes what was learned to the workers. A node that hangs delays nobody but itself.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "fleet/fleet_view.h"
+#include "gateway/published.h"
+#include "gateway/shared_scheduler.h"
+#include "net/network.h"
+#include "net/resolver.h"
+
+namespace drover::gateway {
+
+// What an operator decides: at the start, and again with each reload.
+struct Setup {
+  std::vector<fleet::NodeSpec> nodes;  // `id` is given out here: the same name keeps its id
+  GatewaySettings settings;
+  balance::SchedulerSettings scheduler;
+  guard::HostRules hosts;
+  guard::OriginRules origins;
+};
+
+// Thread: the control loop's, but for what ControlLink says.
+class Control final : public ControlLink, public ControlSink {
+ public:
+  using Publish = std::function<void(std::shared_ptr<const Published>)>;  // to every worker
+
+  Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, Setup setup,
+          Publish publish);
+  ~Control();
+
+  // What workers begin with, before anything was learned.
+  const std::shared_ptr<const Published>& published() const { return published_; }
+  // Begins to probe. `first_round` is notified when every node has answered, or failed to, once.
+  void start(net::Signal& first_round);
+  // New settings and nodes, whole. Nodes that are gone get no new requests; what runs there finishes.
+  void apply(Setup setup);
+  // Ends all flows; awaited by the owner before it dies.
+  net::Task<> stop();
+
+  // For people: when each node was last heard of, and what it said.
+  struct NodeStatus {
+    fleet::NodeState state;
+    std::string error;  // of the last probe; empty: it passed
+  };
+  std::vector<NodeStatus> nodes() const;
+  balance::PolicyKind policy() const { return setup_.scheduler.policy; }
+
+  void refresh(net::Loop& from, std::shared_ptr<net::Signal> done) override;
+  void look_again(NodeId node) override;
+
+ private:
+  struct Node;
+  struct Waiting {
+    net::Loop* from;
+    std::shared_ptr<net::Signal> done;
+  };
+
+  void load(const balance::Load& load, std::string options) override;
+  void health_changed(const balance::HealthChange& change) override;
+
+  void adopt(std::vector<fleet::NodeSpec> specs);
+  net::Task<> watch(std::shared_ptr<Node> node);
+  net::Task<> probe(Node& node);
+  net::Task<Result<net::Endpoint>> locate(Node& node);
+  net::Task<Result<std::string>> get(Node& node, std::string path);
+  net::Task<> learn_shows(Node& node);
+  net::Task<> carry_out_load(balance::Load load, std::string options);
+  net::Task<> tick();
+  void join_refresh(Waiting waiting);
+  void round_over(Node& node);
+  void finish_refresh();
+  void republish();
+  void report_inventory(const Node& node, Mono asked);
+
+  net::Network& network_;
+  net::Resolver& resolver_;
+  SharedScheduler& scheduler_;
+  Log& log_;
+  Setup setup_;
+  Publish publish_;
+  std::shared_ptr<const Published> published_;
+  std::map<std::string, NodeId> ids_;              // of every name there ever was
+  std::map<NodeId, std::shared_ptr<Node>> nodes_;  // those in service
+  fleet::ShowCache shows_;
+  net::Signal* first_round_ = nullptr;
+  std::vector<Waiting> waiting_;     // for the refresh under way
+  std::size_t refresh_pending_ = 0;  // nodes that have not answered it yet
+  Mono refreshed_at_ = Mono::min();
+  net::TaskGroup flows_;
+};
+
+}  // namespace drover::gateway

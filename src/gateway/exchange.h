@@ -1,0 +1,79 @@
+#pragma once
+// One request and what became of it: the state that the steps of serve.cpp pass on to one another.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/answer_tap.h"
+#include "api/dialect.h"
+#include "api/routes.h"
+#include "api/understood.h"
+#include "gateway/worker.h"
+#include "observe/access_log.h"
+#include "wire/server_connection.h"
+
+namespace drover::gateway {
+
+struct Exchange {
+  Exchange(Worker& its_worker, wire::ServerConnection& its_client);
+
+  Worker& worker;
+  wire::ServerConnection& client;
+  std::shared_ptr<const Published> published;  // the settings and the fleet that it was admitted under
+  RequestId id;
+  std::string request_id;  // x-request-id: the client's, or ours
+  Mono arrived;
+  Mono deadline;
+
+  wire::Incoming incoming;
+  std::vector<guard::Header> cors;  // to be added to its answer
+  api::RouteMatch match;
+  api::Dialect dialect = api::Dialect::ollama;
+
+  // For the account.
+  observe::Phase phase = observe::Phase::reading;
+  observe::Outcome outcome = observe::Outcome::ok;
+  std::optional<api::Reason> reason;
+  int status = 0;
+  bool streams = false;
+  unsigned attempts = 0;
+  std::string model;        // as the client wrote it
+  std::string known_model;  // as the fleet lists it; empty: unknown
+  std::string node;         // of the last attempt
+  std::string_view picked;  // why that node
+  Duration queued{};
+  std::optional<Duration> loaded;  // waited for a load of ours
+  std::optional<Mono> first_byte;
+  Bytes received;
+  std::uint64_t sent = 0;
+  api::AnswerMetrics metrics;
+  std::uint64_t messages = 0;
+
+  net::Loop& loop() { return worker.loop(); }
+  const GatewaySettings& settings() const { return published->settings; }
+};
+
+// Answers with an error in the dialect of the caller, with x-drover-reason and what tells client libraries whether to
+// try again. False: the client is gone.
+net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duration retry_after = {});
+
+// Any other answer that is whole and ours. `own`: further fields.
+net::Task<bool> answer_here(Exchange& exchange, int status, std::string_view content_type, std::string_view body,
+                            std::span<const http::Field> own = {});
+
+// Answers what the parsers refused. The connection closes after it: nobody knows where the next request begins.
+net::Task<bool> answer_reject(Exchange& exchange);
+// The body could not be read to its end: answers if there is somebody to answer. False: the connection is over.
+net::Task<bool> answer_unread(Exchange& exchange, wire::ServerConnection::Read read);
+
+// The fields that every answer carries.
+std::vector<http::Field> answer_fields(const Exchange& exchange);
+
+// The reason with this slug; `syntax` for slugs that only parsers know.
+api::Reason reason_of(std::string_view slug);
+
+// The last step: metrics and the line of the access log.
+void account(Exchange& exchange);
+
+}  // namespace drover::gateway

@@ -1,0 +1,485 @@
+// The life of a request, step by step: read, understand, authorise, admit, try, relay, account. Each step is one call
+// to a noun elsewhere.
+
+#include "gateway/serve.h"
+
+#include <fmt/format.h>
+
+#include "api/command.h"
+#include "api/model_name.h"
+#include "api/model_refusal.h"
+#include "balance/retry.h"
+#include "base/ascii.h"
+#include "gateway/attempt.h"
+#include "gateway/commands.h"
+#include "gateway/exchange.h"
+#include "gateway/local_routes.h"
+#include "gateway/prompt_body.h"
+#include "gateway/relay.h"
+#include "gateway/reload_options.h"
+#include "guard/cloud.h"
+#include "http/media_type.h"
+
+namespace drover::gateway {
+namespace {
+
+using Read = wire::ServerConnection::Read;
+
+constexpr std::size_t kMaxRequestId = 128;
+
+// ---- read
+// ------------------------------------------------------------------------------------------------------------
+
+// The client's own request id if it is fit to be repeated, else one of ours.
+std::string request_id(Exchange& exchange) {
+  const auto theirs = exchange.incoming.head.find(http::Known::x_request_id);
+  const auto is_plain = [](char c) { return ascii::is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':'; };
+  if (theirs && !theirs->empty() && theirs->size() <= kMaxRequestId && std::ranges::all_of(*theirs, is_plain)) {
+    return std::string(*theirs);
+  }
+  return exchange.worker.make_request_id();
+}
+
+// ---- authorise
+// -------------------------------------------------------------------------------------------------------
+
+// Host and Origin: who may use this listener at all. nullopt: go on.
+std::optional<api::Refusal> refuse_by_name(Exchange& exchange, bool& preflight) {
+  const http::RequestHead& head = exchange.incoming.head;
+  if (!exchange.published->hosts.allows(head.host())) {
+    return api::Refusal{api::Reason::host, 421, "the gateway does not answer to this host name; add it under `hosts`"};
+  }
+  const auto verdict =
+      exchange.published->origins.decide({.origin = head.origin(),
+                                          .host = head.host(),
+                                          .sec_fetch_site = head.find("sec-fetch-site").value_or(std::string_view{}),
+                                          .is_options = head.method() == http::Method::options});
+  exchange.cors = verdict.headers;
+  preflight = verdict.action == guard::OriginVerdict::Action::preflight;
+  if (verdict.action == guard::OriginVerdict::Action::refuse) {
+    return api::Refusal{api::Reason::origin, 403, "this origin may not use the gateway; add it under `origins`"};
+  }
+  if (head.find("x-drover-hop") == exchange.worker.shared().instance) {
+    return api::Refusal{api::Reason::loop, 508, "the gateway is its own node; check the addresses of its nodes"};
+  }
+  return std::nullopt;
+}
+
+// ---- admit
+// -----------------------------------------------------------------------------------------------------------
+
+api::Refusal refusal_for(const Exchange& exchange, balance::Why why) {
+  switch (why) {
+    case balance::Why::no_such_model: return api::model_not_found(exchange.match.route, exchange.model);
+    case balance::Why::no_backend:
+    case balance::Why::budget_exhausted:
+      return api::refuse(api::Reason::no_backend, "no node that could serve this model is available now; try again");
+    case balance::Why::queue_full:
+      return api::refuse(api::Reason::queue_full, "too many requests are waiting; try again");
+    case balance::Why::deadline:
+      return api::refuse(api::Reason::queue_timeout, "no node had a free slot in time; try again");
+    case balance::Why::load_failed:
+      return api::refuse(api::Reason::no_backend,
+                         "every node that could serve this model failed to load it; try again");
+  }
+  return api::refuse(api::Reason::internal, "unknown decision");
+}
+
+// Why a request got no slot.
+struct NotAdmitted {
+  enum class Kind : std::uint8_t { refused, cancelled } kind;
+  balance::Why why = balance::Why::no_backend;
+  Duration retry_after{};
+};
+
+// Asks the scheduler for a slot and waits for it, in its queue if need be.
+net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::Submission submission,
+                                                  const ReloadOptions& options) {
+  SharedScheduler& scheduler = exchange.worker.shared().scheduler;
+  net::Loop& loop = exchange.loop();
+  Ticket ticket;
+  exchange.phase = observe::Phase::queued;
+  exchange.worker.await_decision(exchange.id, ticket);
+  const auto decision = scheduler.submit(submission, options.json);
+  if (std::holds_alternative<balance::Queued>(decision)) {
+    const auto decided = co_await ticket.decided.notified(kNever);
+    exchange.queued += loop.now() - submission.now;
+    exchange.worker.forget(exchange.id);
+    if (!decided) {
+      scheduler.cancelled(exchange.id, loop.now());
+      co_return std::unexpected(NotAdmitted{NotAdmitted::Kind::cancelled});
+    }
+    if (ticket.refuse) {
+      co_return std::unexpected(
+          NotAdmitted{NotAdmitted::Kind::refused, ticket.refuse->why, ticket.refuse->retry_after});
+    }
+    exchange.picked = balance::name(ticket.grant->reason);
+    co_return Slot{scheduler, loop, exchange.id, ticket.grant->node};
+  }
+  exchange.worker.forget(exchange.id);
+  if (const auto* refused = std::get_if<balance::Refused>(&decision)) {
+    co_return std::unexpected(NotAdmitted{NotAdmitted::Kind::refused, refused->why, refused->retry_after});
+  }
+  const auto& start = std::get<balance::Start>(decision);
+  exchange.picked = balance::name(start.reason);
+  co_return Slot{scheduler, loop, exchange.id, start.node};
+}
+
+// ---- relay
+// -----------------------------------------------------------------------------------------------------------
+
+http::StreamShape shape_of(api::Framing framing) {
+  switch (framing) {
+    case api::Framing::ndjson: return http::StreamShape::lines;
+    case api::Framing::sse: return http::StreamShape::events;
+    case api::Framing::single: return http::StreamShape::bytes;
+  }
+  return http::StreamShape::bytes;
+}
+
+std::optional<balance::NodeDurations> durations_of(const api::AnswerMetrics& metrics) {
+  if (!metrics.total) return std::nullopt;
+  return balance::NodeDurations{.total = *metrics.total,
+                                .load = metrics.load.value_or(Duration{0}),
+                                .prompt_eval = metrics.prompt_eval.value_or(Duration{0}),
+                                .eval = metrics.eval.value_or(Duration{0}),
+                                .prompt_tokens = metrics.prompt_tokens.value_or(0),
+                                .cached_tokens = metrics.cached_tokens.value_or(0),
+                                .eval_tokens = metrics.eval_tokens.value_or(0)};
+}
+
+void take_over(Exchange& exchange, const Relayed& relayed, Slot& slot) {
+  using Kind = balance::Outcome::Kind;
+  exchange.reason = relayed.reason;
+  switch (relayed.end) {
+    case Relayed::End::complete:
+      exchange.reason.reset();
+      slot.outcome.kind = Kind::ok;
+      return;
+    case Relayed::End::done_false:
+      exchange.reason.reset();
+      exchange.outcome = observe::Outcome::truncated;
+      slot.outcome.kind = Kind::ok;
+      return;
+    case Relayed::End::truncated:
+      exchange.outcome = observe::Outcome::truncated;
+      exchange.worker.metrics().cuts[static_cast<std::size_t>(relayed.cause)].add();
+      slot.outcome = {.kind = Kind::truncated, .code = ErrorCode::closed};
+      return;
+    case Relayed::End::failed_in_band:
+      exchange.outcome = observe::Outcome::failed;
+      slot.outcome = {.kind = Kind::truncated, .code = ErrorCode::runner_died};
+      return;
+    case Relayed::End::client_stalled: exchange.phase = observe::Phase::stalled_reader; [[fallthrough]];
+    case Relayed::End::client_left: exchange.outcome = observe::Outcome::cancelled; return;
+    case Relayed::End::shut_down:
+      exchange.outcome = observe::Outcome::truncated;
+      exchange.worker.metrics().cuts[static_cast<std::size_t>(observe::CutCause::shutdown)].add();
+      return;
+  }
+}
+
+// The node's answer begins: its head goes out with the first piece of its body, then the rest as it comes.
+net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder::Piece first, bool may_be_silent) {
+  const http::ResponseHead& head = attempt.upstream().head();
+  const int minor = exchange.incoming.head.minor();
+  const api::Framing framing = api::framing_of(head.content_type());
+  exchange.streams = framing != api::Framing::single;
+  exchange.phase = observe::Phase::streaming;
+  exchange.status = head.status();
+  exchange.first_byte = exchange.loop().now();
+  if (exchange.worker.draining()) exchange.client.close_after_this();
+
+  RelayTask task{.route = exchange.match.route,
+                 .head = {},
+                 .framing = {http::BodyKind::chunked, 0},
+                 .shape = shape_of(framing),
+                 .deadline = exchange.deadline,
+                 .may_be_silent = [&] { return may_be_silent && attempt.node_is_alive(); }};
+  if (head.body() == http::BodyKind::length) {
+    task.framing = {http::BodyKind::length, head.content_length().value_or(0)};
+  } else if (minor == 0) {
+    task.framing = {http::BodyKind::until_close, 0};
+    exchange.client.close_after_this();
+  }
+  std::vector<http::Field> own = answer_fields(exchange);
+  const std::string queued_ms =
+      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count());
+  own.insert(
+      own.end(),
+      {{"x-drover-node", exchange.node}, {"x-drover-queue-ms", queued_ms}, {"x-drover-picked", exchange.picked}});
+  if (exchange.streams) own.push_back({"X-Accel-Buffering", "no"});
+  http::append_relayed_response(task.head, head,
+                                {.framing = task.framing,
+                                 .keep_alive = exchange.client.keep_alive(exchange.incoming),
+                                 .client_minor = minor,
+                                 .own = own});
+
+  api::AnswerTap tap(exchange.match.route, framing);
+  BufferLease buffered(exchange.worker.shared().buffers);
+  const std::uint64_t written_before = exchange.client.stream().written();
+  const Relayed relayed =
+      co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(), std::move(task), first);
+  exchange.sent = exchange.client.stream().written() - written_before;
+  exchange.metrics = tap.metrics();
+  exchange.messages = tap.messages();
+  take_over(exchange, relayed, attempt.slot());
+  attempt.slot().durations = durations_of(exchange.metrics);
+  if (relayed.end == Relayed::End::complete || relayed.end == Relayed::End::done_false) attempt.complete();
+}
+
+// ---- try
+// -------------------------------------------------------------------------------------------------------------
+
+// The last attempt failed: the client gets the node's own words if it had any, else ours.
+net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure) {
+  exchange.outcome = observe::Outcome::failed;
+  if (!failure.answer) {
+    co_return co_await answer_refusal(exchange,
+                                      api::refuse(failure.reason, "the request failed: " + failure.error.detail));
+  }
+  exchange.reason = failure.reason;
+  if (failure.error.code == ErrorCode::refused_by_node && failure.answer->status < 500) {
+    exchange.outcome = observe::Outcome::ok;  // the node's verdict on the request, delivered
+    exchange.reason.reset();
+  }
+  const std::array<http::Field, 1> own{{{"x-drover-node", exchange.node}}};
+  co_return co_await answer_here(exchange, failure.answer->status, failure.answer->content_type, failure.answer->body,
+                                 own);
+}
+
+bool evidence_against_node(ErrorCode code) {
+  return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent;
+}
+
+void count_attempt(Exchange& exchange, ErrorCode code) {
+  using observe::AttemptOutcome;
+  AttemptOutcome outcome = AttemptOutcome::failed;
+  switch (code) {
+    case ErrorCode::connect_refused:
+    case ErrorCode::connect_timed_out:
+    case ErrorCode::unreachable: outcome = AttemptOutcome::connect_failed; break;
+    case ErrorCode::cancelled: outcome = AttemptOutcome::cancelled; break;
+    case ErrorCode::server_busy:
+    case ErrorCode::model_absent:
+    case ErrorCode::runner_died:
+    case ErrorCode::refused_by_node: outcome = AttemptOutcome::refused_by_node; break;
+    default: break;
+  }
+  exchange.worker.metrics().node(exchange.node).attempts[static_cast<std::size_t>(outcome)].add();
+}
+
+// Tells the scheduler and the control loop what a failed attempt says about the node.
+void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
+  Slot& slot = attempt.slot();
+  if (error.code == ErrorCode::server_busy) {
+    exchange.worker.shared().scheduler.load_saturated(exchange.id, slot.node(), exchange.loop().now());
+  }
+  if (error.code == ErrorCode::model_absent || error.code == ErrorCode::connect_refused) {
+    exchange.worker.shared().control.look_again(slot.node());
+  }
+  if (evidence_against_node(error.code)) {
+    slot.outcome.kind = balance::Outcome::Kind::node_failed;
+    slot.outcome.code = error.code;
+    slot.outcome.reused_connection = attempt.reused_connection();
+  }
+}
+
+void client_left(Exchange& exchange) {
+  const bool left = exchange.client.stream().hung_up();
+  exchange.outcome = left ? observe::Outcome::cancelled : observe::Outcome::refused;
+  exchange.reason = left ? api::Reason::client_left : api::Reason::shutting_down;
+  exchange.client.close_after_this();
+}
+
+// Tries one node after another until an answer has begun, by rule R. The request is bound to a node only when one has a
+// free slot for it; a client that leaves ends whatever is under way.
+net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const api::Understood& understood,
+                          std::string_view body) {
+  const ReloadOptions options = reload_options(understood, body);
+  const bool may_be_silent =
+      understood.has_tools() || understood.stream == api::Switch::off ||
+      (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
+  const NodeRequest request{api::label(exchange.match.route), body};
+  std::vector<NodeId> excluded;
+  balance::RetryKind kind = balance::RetryKind::first;
+  unsigned runner_deaths = 0;
+  std::optional<AttemptFailure> last;
+  while (true) {
+    auto slot = co_await admit(exchange,
+                               {.request = exchange.id,
+                                .model = model_key,
+                                .now = exchange.loop().now(),
+                                .arrival = exchange.arrived,
+                                .deadline = exchange.deadline,
+                                .need = {options.fingerprint},
+                                .excluded = excluded,
+                                .retry = kind,
+                                .pinned = std::nullopt},
+                               options);
+    if (!slot) {
+      if (slot.error().kind == NotAdmitted::Kind::cancelled) co_return client_left(exchange), false;
+      if (last && slot.error().why != balance::Why::deadline) co_return co_await answer_failure(exchange, *last);
+      co_return co_await answer_refusal(exchange, refusal_for(exchange, slot.error().why), slot.error().retry_after);
+    }
+    const NodeAddress* node = exchange.worker.published()->node(slot->node());
+    if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
+
+    Attempt attempt(exchange, *node, std::move(*slot));
+    exchange.node = node->name;
+    bool fresh = false;
+    while (true) {
+      ++exchange.attempts;
+      const auto first = co_await attempt.start(request, fresh);
+      if (first) {
+        co_await relay_answer(exchange, attempt, *first, may_be_silent);
+        exchange.worker.metrics()
+            .node(exchange.node)
+            .attempts[static_cast<std::size_t>(exchange.outcome == observe::Outcome::ok ? observe::AttemptOutcome::ok
+                                               : exchange.outcome == observe::Outcome::cancelled
+                                                   ? observe::AttemptOutcome::cancelled
+                                                   : observe::AttemptOutcome::truncated)]
+            .add();
+        co_return !exchange.client.closing();
+      }
+      last = std::move(first.error());
+      count_attempt(exchange, last->error.code);
+      if (last->error.code == ErrorCode::cancelled) co_return client_left(exchange), false;
+      if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
+      const auto retry =
+          balance::retry_after(last->error, {.number = exchange.attempts,
+                                             .limit = exchange.worker.published()->attempts,
+                                             .sent_to_client = Bytes{0},
+                                             .reused_connection = attempt.reused_connection(),
+                                             .replayable = true,
+                                             .runner_deaths = runner_deaths,
+                                             .route = balance::RouteKind::inference,
+                                             .deadline_left = exchange.loop().now() < exchange.deadline});
+      if (retry == balance::Retry::same_node) {
+        fresh = true;
+        continue;
+      }
+      learn_from(exchange, attempt, last->error);
+      if (retry == balance::Retry::no) co_return co_await answer_failure(exchange, *last);
+      exchange.worker.metrics().retries[static_cast<std::size_t>(last->reason)].add();
+      excluded.push_back(node->id);
+      kind = retry == balance::Retry::requeue ? balance::RetryKind::lost_node : balance::RetryKind::budgeted;
+      break;
+    }
+  }
+}
+
+// ---- the request
+// -----------------------------------------------------------------------------------------------------
+
+net::Task<bool> serve_inference(Exchange& exchange) {
+  const http::RequestHead& head = exchange.incoming.head;
+  const api::Route route = exchange.match.route;
+  const bool zstd = head.content_encoding() == "zstd" && exchange.dialect == api::Dialect::openai;
+  if (!head.content_encoding().empty() && head.content_encoding() != "identity" && !zstd) {
+    co_return co_await answer_refusal(exchange,
+                                      {api::Reason::decode, 415, "this content encoding is not accepted here"});
+  }
+  if (!http::multipart_boundary_is_valid(head.content_type())) {
+    co_return co_await answer_refusal(exchange, {api::Reason::decode, 400, "the multipart boundary is malformed"});
+  }
+  if (head.content_length() > exchange.settings().prompt_body.value) {
+    exchange.client.close_after_this();
+    co_return co_await answer_refusal(
+        exchange, api::refuse(api::Reason::body_too_large,
+                              fmt::format("the body is larger than {} bytes", exchange.settings().prompt_body.value)));
+  }
+
+  // Read and understand, in one pass.
+  BufferLease lease(exchange.worker.shared().buffers);
+  PromptBody body(route, exchange.settings().prompt_body, lease, zstd);
+  const Read read = co_await exchange.client.read_body(exchange.incoming, body);
+  exchange.received = Bytes{body.text().size()};
+  if (read != Read::complete) co_return co_await answer_unread(exchange, read);
+  const auto understood = body.finish();
+  if (!understood) co_return co_await answer_refusal(exchange, understood.error());
+  exchange.model = understood->model;
+
+  // Authorise.
+  if (auto refusal = api::refuse_unroutable(route, *understood)) co_return co_await answer_refusal(exchange, *refusal);
+  net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
+  const fleet::Model* model = co_await find_model(exchange, understood->model);
+  const bool remote = model != nullptr && model->remote;
+  if (auto refusal = guard::refuse_cloud(understood->model, remote, exchange.settings().allow_cloud)) {
+    co_return co_await answer_refusal(exchange, *refusal);
+  }
+  if (model == nullptr) co_return co_await answer_refusal(exchange, api::model_not_found(route, understood->model));
+  exchange.known_model = model->name;
+
+  // Commands place models; prompts run on them.
+  switch (api::command_of(route, *understood)) {
+    case api::Command::load: co_return co_await serve_load(exchange, *model, body.text());
+    case api::Command::unload: co_return co_await serve_unload(exchange, *model, body.text());
+    case api::Command::none: break;
+  }
+  const std::string key = model->key;
+  co_return co_await try_nodes(exchange, key, *understood, body.text());
+}
+
+net::Task<bool> serve_route(Exchange& exchange) {
+  switch (api::kind(exchange.match.route)) {
+    case api::RouteClass::inference: co_return co_await serve_inference(exchange);
+    case api::RouteClass::show: co_return co_await serve_show(exchange);
+    case api::RouteClass::listing:
+    case api::RouteClass::local: co_return co_await serve_local(exchange);
+    case api::RouteClass::unserved: co_return co_await answer_refusal(exchange, api::not_served(exchange.match.route));
+  }
+  co_return false;
+}
+
+// One request, from its first byte to its line in the log. True: the connection can carry another.
+net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
+  Exchange exchange(worker, client);
+  const Read read = co_await client.read_head(exchange.incoming);
+  if (read == Read::ended || read == Read::cancelled) co_return false;
+  worker.metrics().request_began();
+  bool answered = false;
+  if (read == Read::refused) {
+    answered = co_await answer_reject(exchange);
+  } else {
+    exchange.request_id = request_id(exchange);
+    exchange.match = api::match(exchange.incoming.head.method(), exchange.incoming.head.path());
+    if (exchange.match.kind == api::MatchKind::route) exchange.dialect = api::dialect(exchange.match.route);
+    bool preflight = false;
+    if (auto refusal = refuse_by_name(exchange, preflight)) {
+      answered = co_await answer_refusal(exchange, std::move(*refusal));
+    } else if (preflight) {
+      answered = co_await answer_here(exchange, 204, {}, {});
+    } else if (exchange.match.kind != api::MatchKind::route) {
+      answered = co_await answer_unmatched(exchange);
+    } else {
+      answered = co_await serve_route(exchange);
+    }
+  }
+  account(exchange);
+  co_return answered&& co_await client.finish_request(exchange.incoming);
+}
+
+// Waits for a request. False: the connection is over.
+net::Task<bool> idle(Worker& worker, wire::ServerConnection& client) {
+  net::Flow& flow = co_await net::this_flow();
+  Worker::IdleMark mark(worker, flow);
+  co_return co_await client.wait_for_request();
+}
+
+}  // namespace
+
+net::Task<> serve_connection(Worker& worker, std::unique_ptr<net::Stream> stream) {
+  const auto limits = worker.published();  // a connection keeps the limits it began with
+  wire::ServerConnection client(*stream, worker.loop(), limits->settings.server);
+  worker.metrics().connections_open.add();
+  while (co_await idle(worker, client) && co_await serve_request(worker, client)) {
+  }
+  if (client.closing()) {
+    co_await stream->drained(0, worker.loop().now() + limits->settings.server.stalled);
+    co_await client.linger();
+  }
+  worker.metrics().connections_open.subtract();
+}
+
+}  // namespace drover::gateway

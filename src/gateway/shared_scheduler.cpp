@@ -1,0 +1,102 @@
+#include "gateway/shared_scheduler.h"
+
+namespace drover::gateway {
+namespace {
+
+template <typename... Visits>
+struct Overloaded : Visits... {
+  using Visits::operator()...;
+};
+
+}  // namespace
+
+balance::Decision SharedScheduler::submit(const balance::Submission& submission, std::string_view options) {
+  balance::Actions actions;
+  balance::Decision decision;
+  {
+    std::lock_guard lock(mutex_);
+    if (submission.need.fingerprint != 0 && !options_.contains(submission.need.fingerprint)) {
+      if (options_.size() >= kMaxOptions) options_.clear();  // a load that misses its options asks for the defaults
+      options_.emplace(submission.need.fingerprint, options);
+    }
+    decision = scheduler_.submit(submission, actions);
+  }
+  carry_out(actions, worker_of(submission.request));
+  return decision;
+}
+
+void SharedScheduler::finished(RequestId request, NodeId node, const balance::Outcome& outcome,
+                               const std::optional<balance::NodeDurations>& durations, Mono now) {
+  balance::Actions actions;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.finished(request, node, outcome, durations, now, actions);
+  }
+  carry_out(actions, worker_of(request));
+}
+
+void SharedScheduler::cancelled(RequestId request, Mono now) {
+  balance::Actions actions;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.cancelled(request, now, actions);
+  }
+  carry_out(actions, worker_of(request));
+}
+
+void SharedScheduler::load_saturated(RequestId request, NodeId node, Mono now) {
+  balance::Actions actions;
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.load_saturated(node, now, actions);
+  }
+  carry_out(actions, worker_of(request));
+}
+
+void SharedScheduler::change(const std::function<void(balance::Scheduler&, balance::Actions&)>& change) {
+  balance::Actions actions;
+  {
+    std::lock_guard lock(mutex_);
+    change(scheduler_, actions);
+  }
+  carry_out(actions, kNobody);
+}
+
+balance::Snapshot SharedScheduler::snapshot(Mono now) {
+  std::lock_guard lock(mutex_);
+  return scheduler_.snapshot(now);
+}
+
+void SharedScheduler::carry_out(balance::Actions& actions, std::size_t caller) {
+  for (balance::Action& action : actions) {
+    std::visit(Overloaded{
+                   [&](const balance::Grant& grant) {
+                     WorkerEntry& worker = workers_[worker_of(grant.request)];
+                     if (worker_of(grant.request) == caller) return worker.sink.granted(grant);
+                     worker.loop.post([&sink = worker.sink, grant] { sink.granted(grant); });
+                   },
+                   [&](const balance::Refuse& refuse) {
+                     WorkerEntry& worker = workers_[worker_of(refuse.request)];
+                     if (worker_of(refuse.request) == caller) return worker.sink.refused(refuse);
+                     worker.loop.post([&sink = worker.sink, refuse] { sink.refused(refuse); });
+                   },
+                   [&](balance::Load& load) {
+                     std::string options;
+                     {
+                       std::lock_guard lock(mutex_);
+                       if (const auto found = options_.find(load.need.fingerprint); found != options_.end()) {
+                         options = found->second;
+                       }
+                     }
+                     control_loop_->post([sink = control_, moved = std::move(load),
+                                          text = std::move(options)]() mutable { sink->load(moved, std::move(text)); });
+                   },
+                   [&](const balance::HealthChange& health) {
+                     control_loop_->post([sink = control_, health] { sink->health_changed(health); });
+                   },
+               },
+               action);
+  }
+}
+
+}  // namespace drover::gateway

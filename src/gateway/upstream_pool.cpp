@@ -1,0 +1,36 @@
+#include "gateway/upstream_pool.h"
+
+#include "net/loop.h"
+
+namespace drover::gateway {
+
+net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, net::Endpoint endpoint, Mono deadline,
+                                                                 bool fresh) {
+  auto& pool = pools_[node];
+  while (!fresh && !pool.empty()) {
+    // The newest first: it is the least likely to have gone stale, and the rest can age out.
+    Pooled pooled = std::move(pool.back());
+    pool.pop_back();
+    // Input on an idle connection is its end, or an answer nobody asked for: either way it is of no use.
+    if (pooled.endpoint != endpoint || pooled.stream->has_input()) continue;
+    co_return Taken{std::move(pooled.stream), true};
+  }
+  auto dialled = co_await network_.dial(endpoint, deadline);
+  if (!dialled) co_return std::unexpected(dialled.error());
+  co_return Taken{std::move(*dialled), false};
+}
+
+void UpstreamPool::give_back(NodeId node, net::Endpoint endpoint, std::unique_ptr<net::Stream> stream) {
+  auto& pool = pools_[node];
+  if (pool.size() >= kept_) pool.pop_front();
+  pool.push_back({std::move(stream), endpoint, network_.loop().now()});
+}
+
+void UpstreamPool::sweep() {
+  const Mono now = network_.loop().now();
+  for (auto& [node, pool] : pools_) {
+    while (!pool.empty() && (pool.front().since + idle_ <= now || pool.front().stream->has_input())) pool.pop_front();
+  }
+}
+
+}  // namespace drover::gateway

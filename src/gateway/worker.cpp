@@ -1,0 +1,86 @@
+#include "gateway/worker.h"
+
+#include <fmt/format.h>
+
+#include "gateway/serve.h"
+
+namespace drover::gateway {
+
+Worker::Worker(std::size_t index, net::Network& network, Shared& shared, observe::MetricShard& metrics, Random random,
+               std::shared_ptr<const Published> published, std::size_t max_connections)
+    : index_(index),
+      network_(network),
+      shared_(shared),
+      metrics_(metrics),
+      random_(random),
+      published_(std::move(published)),
+      max_connections_(max_connections),
+      pool_(network, published_->settings.upstream_idle, published_->settings.kept_per_node),
+      acceptors_(network.loop()),
+      clients_(network.loop()),
+      background_(network.loop()),
+      ending_(network.loop()) {
+  acceptors_.spawn(sweep_pool());
+}
+
+void Worker::serve(std::unique_ptr<net::Listener> listener) { acceptors_.spawn(accept_clients(std::move(listener))); }
+
+net::Task<> Worker::accept_clients(std::unique_ptr<net::Listener> listener) {
+  while (true) {
+    auto accepted = co_await listener->accept();
+    if (!accepted) co_return;
+    if (clients_.size() >= max_connections_) {
+      if (idle_.empty()) {
+        // The kernel has accepted it: better a word than a reset.
+        [[maybe_unused]] const auto written = (*accepted)->write(
+            "HTTP/1.1 503 Service Unavailable\r\nx-drover-reason: connection_limit\r\nRetry-After: 1\r\n"
+            "Content-Length: 0\r\nConnection: close\r\n\r\n");
+        continue;
+      }
+      idle_.front().close();
+    }
+    clients_.spawn(serve_connection(*this, std::move(*accepted)));
+  }
+}
+
+net::Task<> Worker::sweep_pool() {
+  while (co_await net::sleep_until(loop().now() + std::chrono::seconds(5))) pool_.sweep();
+}
+
+void Worker::publish(std::shared_ptr<const Published> published) {
+  published_ = std::move(published);
+  pool_.keep([&](NodeId node) { return published_->node(node) != nullptr; });
+}
+
+void Worker::end(Duration grace, std::function<void()> ended) { ending_.spawn(wind_up(grace, std::move(ended))); }
+
+net::Task<> Worker::wind_up(Duration grace, std::function<void()> ended) {
+  draining_ = true;
+  acceptors_.cancel_all();
+  idle_.for_each([](IdleMark& mark) { mark.close(); });
+  co_await acceptors_.ended();
+  co_await clients_.ended(after(loop().now(), grace));
+  clients_.cancel_all();
+  background_.cancel_all();
+  co_await clients_.ended();
+  co_await background_.ended();
+  ended();
+}
+
+std::string Worker::make_request_id() { return fmt::format("{:016x}", random_.next()); }
+
+void Worker::granted(const balance::Grant& grant) {
+  const auto found = tickets_.find(grant.request);
+  if (found == tickets_.end()) return;  // it left; cancelled() is on its way and voids the grant
+  found->second->grant = grant;
+  found->second->decided.notify();
+}
+
+void Worker::refused(const balance::Refuse& refuse) {
+  const auto found = tickets_.find(refuse.request);
+  if (found == tickets_.end()) return;
+  found->second->refuse = refuse;
+  found->second->decided.notify();
+}
+
+}  // namespace drover::gateway
