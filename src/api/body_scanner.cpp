@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <span>
 
 #include "api/go_duration.h"
 #include "api/go_json.h"
@@ -76,16 +77,17 @@ class FoldedKey {
     constexpr std::string_view kLongS = "\xc5\xbf";
     constexpr std::string_view kKelvin = "\xe2\x84\xaa";
     while (!key.empty() && size_ < bytes_.size()) {
-      if (key.starts_with(kLongS)) {
-        bytes_[size_++] = 's';
-        key.remove_prefix(kLongS.size());
-      } else if (key.starts_with(kKelvin)) {
-        bytes_[size_++] = 'k';
-        key.remove_prefix(kKelvin.size());
-      } else {
-        bytes_[size_++] = ascii::lower(key.front());
-        key.remove_prefix(1);
+      std::size_t taken = 1;
+      char c = ascii::lower(key.front());
+      if (c == kLongS.front() && key.starts_with(kLongS)) {
+        c = 's';
+        taken = kLongS.size();
+      } else if (c == kKelvin.front() && key.starts_with(kKelvin)) {
+        c = 'k';
+        taken = kKelvin.size();
       }
+      bytes_[size_++] = c;
+      key.remove_prefix(taken);
     }
     if (!key.empty()) size_ = 0;
   }
@@ -229,35 +231,44 @@ bool BodyScanner::opened(JsonKind kind) {
 BodyScanner::Key BodyScanner::find_key(Context context, std::string_view folded) {
   struct KnownKey {
     std::string_view text;
-    Context context;
     Key key;
   };
-  static constexpr KnownKey kKnownKeys[] = {
-      {"model", Context::body, Key::model},
-      {"name", Context::body, Key::name},
-      {"stream", Context::body, Key::stream},
-      {"keep_alive", Context::body, Key::keep_alive},
-      {"options", Context::body, Key::options},
-      {"prompt", Context::body, Key::prompt},
-      {"messages", Context::body, Key::messages},
-      {"input", Context::body, Key::input},
-      {"images", Context::body, Key::images},
-      {"tools", Context::body, Key::tools},
-      {"format", Context::body, Key::format},
-      {"think", Context::body, Key::think},
-      {"stream_options", Context::body, Key::stream_options},
-      {"verbose", Context::body, Key::verbose},
-      {"system", Context::body, Key::system},
-      {"template", Context::body, Key::template_text},
-      {"shift", Context::body, Key::shift},
-      {"include_usage", Context::stream_options, Key::include_usage},
-      {"images", Context::message, Key::message_images},
-      {"content", Context::message, Key::content},
-      {"image_url", Context::part, Key::media},
-      {"input_audio", Context::part, Key::media},
+  static constexpr KnownKey kBody[] = {
+      {"model", Key::model},
+      {"name", Key::name},
+      {"stream", Key::stream},
+      {"keep_alive", Key::keep_alive},
+      {"options", Key::options},
+      {"prompt", Key::prompt},
+      {"messages", Key::messages},
+      {"input", Key::input},
+      {"images", Key::images},
+      {"tools", Key::tools},
+      {"format", Key::format},
+      {"think", Key::think},
+      {"stream_options", Key::stream_options},
+      {"verbose", Key::verbose},
+      {"system", Key::system},
+      {"template", Key::template_text},
+      {"shift", Key::shift},
   };
-  for (const KnownKey& known : kKnownKeys) {
-    if (known.context == context && known.text == folded) return known.key;
+  static constexpr KnownKey kStreamOptions[] = {{"include_usage", Key::include_usage}};
+  static constexpr KnownKey kMessage[] = {{"content", Key::content}, {"images", Key::message_images}};
+  static constexpr KnownKey kPart[] = {{"image_url", Key::media}, {"input_audio", Key::media}};
+
+  std::span<const KnownKey> known_here;
+  switch (context) {
+    case Context::body: known_here = kBody; break;
+    case Context::stream_options: known_here = kStreamOptions; break;
+    case Context::message: known_here = kMessage; break;
+    case Context::part: known_here = kPart; break;
+    case Context::outside:
+    case Context::options:
+    case Context::messages:
+    case Context::content: break;
+  }
+  for (const KnownKey& known : known_here) {
+    if (known.text == folded) return known.key;
   }
   return Key::other;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -21,19 +22,19 @@ constexpr int hex_digit(char c) {
 }
 
 // What a one-letter escape stands for; 0 if it is none.
-constexpr char unescaped(char c) {
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/': return c;
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return 0;
-  }
-}
+constexpr std::array<char, 256> kUnescaped = [] {
+  std::array<char, 256> table{};
+  table['"'] = '"';
+  table['\\'] = '\\';
+  table['/'] = '/';
+  table['b'] = '\b';
+  table['f'] = '\f';
+  table['n'] = '\n';
+  table['r'] = '\r';
+  table['t'] = '\t';
+  return table;
+}();
+constexpr char unescaped(char c) { return kUnescaped[static_cast<unsigned char>(c)]; }
 
 constexpr bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
 constexpr bool is_low_surrogate(std::uint32_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
@@ -234,54 +235,70 @@ void JsonReader::begin_string(Cursor& cursor, bool is_key) {
 
 void JsonReader::scan_string(Cursor& cursor) {
   while (true) {
-    const char* const stop = skip_plain(cursor.at, cursor.end);
-    if (stop != cursor.at) {
+    const char* const run = cursor.at;
+    cursor.at = skip_plain(run, cursor.end);
+    if (capturing_ && cursor.at != run) {
       flush_surrogate();
-      if (capturing_) capture_.append(cursor.at, stop);
-      cursor.at = stop;
+      capture_.append(run, cursor.at);
     }
     if (!cursor.more()) return;
     const char c = *cursor.at;
     if (c == '"') return string_ended(cursor);
     if (c == '\\') {
-      if (scan_plain_escape(cursor)) continue;
+      if (take_plain_escapes(cursor)) continue;
       ++cursor.at;
       state_ = State::escape;
       return;
     }
     if (static_cast<unsigned char>(c) < 0x20) return refuse_character(cursor, "in string literal");
-    flush_surrogate();
-    if (scan_whole_character(cursor)) continue;
-    const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(c));
-    if (lead.more == 0) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
-    more_ = lead.more;
-    low_ = lead.low;
-    high_ = lead.high;
-    if (capturing_) capture_.push_back(c);
-    ++cursor.at;
-    state_ = State::continuation;
-    return;
+    if (!take_whole_characters(cursor)) return begin_character(cursor);
   }
 }
 
-// `\n` and its like when both bytes are here. False: left for scan_escape.
-bool JsonReader::scan_plain_escape(Cursor& cursor) {
-  if (cursor.end - cursor.at < 2) return false;
-  const char c = unescaped(cursor.at[1]);
-  if (c == 0) return false;
-  flush_surrogate();
-  if (capturing_) capture_.push_back(c);
-  cursor.at += 2;
+// `\n` and its like, as many as follow one another and are here whole. False: none, left for scan_escape.
+bool JsonReader::take_plain_escapes(Cursor& cursor) {
+  const char* const begin = cursor.at;
+  while (cursor.end - cursor.at >= 2 && *cursor.at == '\\') {
+    const char c = unescaped(cursor.at[1]);
+    if (c == 0) break;
+    if (capturing_) {
+      flush_surrogate();
+      capture_.push_back(c);
+    }
+    cursor.at += 2;
+  }
+  return cursor.at != begin;
+}
+
+// Valid characters beyond ASCII, as many as follow one another and are here whole. False: none.
+bool JsonReader::take_whole_characters(Cursor& cursor) {
+  const char* const begin = cursor.at;
+  while (cursor.more() && static_cast<unsigned char>(*cursor.at) >= 0x80) {
+    const std::size_t length = utf8_length(cursor.at, cursor.end);
+    if (length == 0) break;
+    cursor.at += length;
+  }
+  if (cursor.at == begin) return false;
+  if (capturing_) {
+    flush_surrogate();
+    capture_.append(begin, cursor.at);
+  }
   return true;
 }
 
-// A valid character beyond ASCII of which all bytes are here. False: left for scan_continuation.
-bool JsonReader::scan_whole_character(Cursor& cursor) {
-  const std::size_t length = utf8_length(cursor.at, cursor.end);
-  if (length == 0) return false;
-  if (capturing_) capture_.append(cursor.at, cursor.at + length);
-  cursor.at += length;
-  return true;
+// A character beyond ASCII that is cut by the end of the piece, or invalid.
+void JsonReader::begin_character(Cursor& cursor) {
+  const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(*cursor.at));
+  if (lead.more == 0) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
+  more_ = lead.more;
+  low_ = lead.low;
+  high_ = lead.high;
+  if (capturing_) {
+    flush_surrogate();
+    capture_.push_back(*cursor.at);
+  }
+  ++cursor.at;
+  state_ = State::continuation;
 }
 
 void JsonReader::scan_escape(Cursor& cursor) {
@@ -293,8 +310,10 @@ void JsonReader::scan_escape(Cursor& cursor) {
   } else {
     const char plain = unescaped(c);
     if (plain == 0) return refuse_character(cursor, "in string escape code");
-    flush_surrogate();
-    if (capturing_) capture_.push_back(plain);
+    if (capturing_) {
+      flush_surrogate();
+      capture_.push_back(plain);
+    }
     state_ = State::string;
   }
   ++cursor.at;
@@ -306,29 +325,26 @@ void JsonReader::scan_hex(Cursor& cursor) {
   ++cursor.at;
   hex_value_ = hex_value_ << 4 | static_cast<std::uint32_t>(digit);
   if (++hex_count_ < 4) return;
-  take_code_unit(hex_value_);
+  if (capturing_) take_code_unit(hex_value_);
   state_ = State::string;
 }
 
 void JsonReader::take_code_unit(std::uint32_t unit) {
   if (high_surrogate_ != 0 && is_low_surrogate(unit)) {
     const std::uint32_t high = std::exchange(high_surrogate_, 0);
-    if (capturing_) append_utf8(capture_, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
-    return;
+    return append_utf8(capture_, 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00));
   }
   flush_surrogate();
   if (is_high_surrogate(unit)) {
     high_surrogate_ = unit;
     return;
   }
-  if (!capturing_) return;
   capture_.malformed |= is_low_surrogate(unit);
   append_utf8(capture_, is_low_surrogate(unit) ? kReplacement : unit);
 }
 
-// The other half did not come.
-void JsonReader::flush_surrogate() {
-  if (std::exchange(high_surrogate_, 0) == 0 || !capturing_) return;
+void JsonReader::replace_surrogate() {
+  high_surrogate_ = 0;
   capture_.malformed = true;
   append_utf8(capture_, kReplacement);
 }
@@ -371,29 +387,37 @@ void JsonReader::scan_literal(Cursor& cursor) {
 }
 
 void JsonReader::scan_number(Cursor& cursor) {
+  const char* run = cursor.at;  // what has not been captured yet
+  const auto keep_run = [&] {
+    if (capturing_) capture_.append(run, cursor.at);
+  };
   for (; cursor.more(); ++cursor.at) {
     const char c = *cursor.at;
     const bool digit = ascii::is_digit(c);
     const bool exponent = c == 'e' || c == 'E';
     switch (state_) {
+      case State::digits:
+        if (digit) continue;
+        [[fallthrough]];
+      case State::zero:
+        if (c != '.' && !exponent) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        state_ = exponent ? State::exponent : State::point;
+        break;
+      case State::fraction:
+        if (digit) continue;
+        if (!exponent) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        state_ = State::exponent;
+        break;
+      case State::exponent_digits:
+        if (!digit) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        break;
       case State::minus:
         if (!digit) return refuse_character(cursor, "in numeric literal");
         state_ = c == '0' ? State::zero : State::digits;
         break;
-      case State::zero:
-      case State::digits:
-        if (digit && state_ == State::digits) break;
-        if (c != '.' && !exponent) return scalar_ended(cursor, JsonKind::number, false);
-        state_ = exponent ? State::exponent : State::point;
-        break;
       case State::point:
         if (!digit) return refuse_character(cursor, "after decimal point in numeric literal");
         state_ = State::fraction;
-        break;
-      case State::fraction:
-        if (digit) break;
-        if (!exponent) return scalar_ended(cursor, JsonKind::number, false);
-        state_ = State::exponent;
         break;
       case State::exponent:
         if (c == '+' || c == '-') {
@@ -401,15 +425,12 @@ void JsonReader::scan_number(Cursor& cursor) {
           break;
         }
         [[fallthrough]];
-      case State::exponent_sign:
+      default:  // exponent_sign
         if (!digit) return refuse_character(cursor, "in exponent of numeric literal");
         state_ = State::exponent_digits;
-        break;
-      default:  // exponent_digits
-        if (!digit) return scalar_ended(cursor, JsonKind::number, false);
     }
-    if (capturing_) capture_.push_back(c);
   }
+  keep_run();
 }
 
 void JsonReader::scalar_ended(Cursor& cursor, JsonKind kind, bool empty) {

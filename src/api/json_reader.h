@@ -114,8 +114,9 @@ class JsonReader {
   void scan_key(Cursor& cursor);
   void scan_after_value(Cursor& cursor);
   void scan_string(Cursor& cursor);
-  bool scan_plain_escape(Cursor& cursor);
-  bool scan_whole_character(Cursor& cursor);
+  bool take_plain_escapes(Cursor& cursor);
+  bool take_whole_characters(Cursor& cursor);
+  void begin_character(Cursor& cursor);
   void scan_escape(Cursor& cursor);
   void scan_hex(Cursor& cursor);
   void scan_continuation(Cursor& cursor);
@@ -130,7 +131,11 @@ class JsonReader {
   void scalar_ended(Cursor& cursor, JsonKind kind, bool empty);
   void value_ended() { state_ = depth_ == 0 ? State::done : State::after_value; }
   void take_code_unit(std::uint32_t unit);
-  void flush_surrogate();
+  // The other half did not come.
+  void flush_surrogate() {
+    if (high_surrogate_ != 0) replace_surrogate();
+  }
+  void replace_surrogate();
 
   void refuse(Fault fault, std::string message);
   void refuse_character(const Cursor& cursor, std::string_view where);
@@ -155,7 +160,7 @@ class JsonReader {
   std::uint8_t high_ = 0;
   std::uint8_t hex_count_ = 0;
   std::uint32_t hex_value_ = 0;
-  std::uint32_t high_surrogate_ = 0;  // waiting for its other half; 0: none
+  std::uint32_t high_surrogate_ = 0;  // of a captured text, waiting for its other half; 0: none
   const Literal* literal_ = nullptr;
   std::size_t literal_at_ = 0;
 };
