@@ -81,7 +81,9 @@ def call(url, method, path, body=None, timeout=120):
 
 
 def running(url):
-    return [model["name"] for model in call(url, "GET", "/api/ps").json()["models"]]
+    """The names of the models in memory; None when v0.24.0's /api/ps panicked, as it may while a model is being unloaded."""
+    answer = call(url, "GET", "/api/ps")
+    return [model["name"] for model in answer.json()["models"]] if answer.status == 200 else None
 
 
 def long_chat(prompt, tokens):

@@ -98,9 +98,9 @@ class OneVersion:
             self.assertEqual({one.headers["x-drover-node"], two.headers["x-drover-node"]}, {"node-1", "node-2"})
             one.readline(), two.readline()
         for _ in self.nodes:
-            self.assertEqual(call(self.gateway.url, "POST", "/api/chat", long_chat("Hi", 1), timeout=10).status, 200)
+            self.assertEqual(call(self.gateway.url, "POST", "/api/chat", long_chat("Hi", 1), timeout=30).status, 200)
         for node in self.nodes:
-            self.assertEqual(call(node.url, "POST", "/api/chat", long_chat("Hi", 1), timeout=10).status, 200)
+            self.assertEqual(call(node.url, "POST", "/api/chat", long_chat("Hi", 1), timeout=30).status, 200)
 
 
 class Version0344(OneVersion, FleetTest):

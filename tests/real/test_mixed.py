@@ -23,15 +23,21 @@ class Stream(threading.Thread):
         try:
             with asking(self.url, "POST", "/api/chat", long_chat(self.prompt, TOKENS)) as response:
                 self.node = response.headers["x-drover-node"]
-                for line in response:
-                    chunk = json.loads(line)
-                    if "error" in chunk:
-                        self.error = chunk["error"]
-                    else:
-                        self.text += chunk["message"]["content"]
-                        self.done = self.done or chunk["done"]
+                rest = b""
+                # By read1, since this library's readline takes an answer that was cut for one that has ended.
+                while piece := response.read1():
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        self.take(json.loads(line))
         except (OSError, http.client.HTTPException) as error:
             self.error = self.error or error
+
+    def take(self, chunk):
+        if "error" in chunk:
+            self.error = chunk["error"]
+        else:
+            self.text += chunk["message"]["content"]
+            self.done = chunk["done"]
 
 
 class Mixed(FleetTest):
