@@ -33,7 +33,7 @@ inline constexpr std::size_t kMaxBuckets = 24;
 // Counter. Cost: a few comparisons.
 class Histogram {
  public:
-  explicit Histogram(std::span<const Duration> bounds) : bounds_(bounds) {}
+  explicit Histogram(std::span<const Duration> bounds);
 
   void observe(Duration duration);
 

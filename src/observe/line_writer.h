@@ -40,7 +40,8 @@ class LineWriter {
   // `line` with its newline. Any thread; never waits for the sink. Takes a lock that is held for one copy, and wakes
   // the thread only when it slept. False: no room, the line is dropped and counted.
   bool write(std::string_view line);
-  // Opens the file anew, once what was written so far is out: after a rotation. No effect on other sinks. Any thread.
+  // Opens the file anew, once what was written so far is out: after a rotation. Where that fails the old one is kept.
+  // No effect on other sinks. Any thread.
   void reopen();
   // Returns once everything written before is out or dropped, or when `grace` has passed. Any thread.
   void flush(Duration grace);
@@ -52,27 +53,31 @@ class LineWriter {
   LineWriter(int fd, bool owned, std::string path, const LineWriterSettings& settings);
   void run();
   void put(std::string_view lines);
-  void drop_lines(std::string_view lines);
+  bool await_room() const;
+  void give_up(std::string_view unwritten);
+  void open_anew();
 
   const LineWriterSettings settings_;
   const std::string path_;  // empty: not a file that can be opened anew
+
+  // The thread's own.
   int fd_;
-  bool owned_;
+  bool owned_;  // the descriptor is ours to close
+  std::string writing_;
+  bool torn_ = false;  // the last line that reached the sink is incomplete
 
   std::mutex mutex_;
   std::condition_variable work_;     // for the thread
   std::condition_variable written_;  // for flush()
   std::string waiting_;              // at most settings_.buffer
-  bool asleep_ = false;              // nothing waits: the next line must wake the thread
+  bool asleep_ = false;              // the next line must wake the thread
   bool hurry_ = false;               // do not wait for company
   bool reopen_ = false;
   bool stopping_ = false;
-  std::uint64_t taken_ = 0;  // batches taken, finished
+  std::uint64_t taken_ = 0;  // batches that the thread took, and of those the ones that are out or dropped
   std::uint64_t done_ = 0;
-  Mono stop_by_ = kNever;  // after this the sink is not waited for
 
-  std::string writing_;  // the thread's own
-  bool torn_ = false;    // the last line that reached the sink is incomplete
+  std::atomic<Mono> stop_by_{kNever};  // after this the sink is not waited for
   std::atomic<std::uint64_t> dropped_{0};
   std::thread thread_;
 };

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/dialect.h"
+#include "balance/health.h"
 #include "base/clock.h"
 #include "observe/counter.h"
 #include "observe/outcome.h"
@@ -29,7 +30,7 @@ inline constexpr std::string_view kOther = "other";
 
 // What is counted per model. Handles are references: stable as long as the Metrics live.
 struct ModelSeries {
-  explicit ModelSeries(std::uint16_t label);
+  explicit ModelSeries(std::uint16_t model_label);
   const std::uint16_t label;  // index into the set of model names
   Histogram duration;
   Histogram queue_wait;
@@ -123,8 +124,8 @@ class MetricShard {
 struct Gauges {
   struct Node {
     std::string name;
-    bool up = false;          // answered its last probe
-    std::string_view health;  // balance::name(Health)
+    bool up = false;  // answered its last probe
+    balance::Health health = balance::Health::offline;
   };
   struct Model {
     std::string name;  // as listed
@@ -152,6 +153,8 @@ class Metrics {
   std::string scrape(const Gauges& gauges) const;
 
  private:
+  class Scrape;
+
   LabelSet models_{kMaxModelLabels};
   LabelSet nodes_{kMaxNodeLabels};
   std::vector<std::unique_ptr<MetricShard>> shards_;

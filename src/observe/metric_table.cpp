@@ -1,0 +1,136 @@
+#include "observe/metric_table.h"
+
+#include <algorithm>
+
+namespace drover::observe {
+namespace {
+
+using enum MetricKind;
+
+constexpr std::array<MetricSpec, kMetricCount> kTable = {{
+    {Metric::build_info,
+     "drover_build_info",
+     gauge,
+     "Always 1; what is running, in its labels.",
+     {"version", "commit"}},
+    {Metric::requests_accepted,
+     "drover_requests_accepted_total",
+     counter,
+     "Requests whose head was read and understood; each ends exactly once in drover_requests_total.",
+     {}},
+    {Metric::requests,
+     "drover_requests_total",
+     counter,
+     "Requests that ended, by model, serving node, dialect, status sent and outcome.",
+     {"model", "node", "dialect", "code", "outcome"}},
+    {Metric::requests_in_flight, "drover_requests_in_flight", gauge, "Requests accepted and not ended.", {}},
+    {Metric::request_duration,
+     "drover_request_duration_seconds",
+     histogram,
+     "From the head of a request to the end of its answer.",
+     {"model"}},
+    {Metric::queue_wait,
+     "drover_queue_wait_seconds",
+     histogram,
+     "Time that a request waited for a slot of a node.",
+     {"model"}},
+    {Metric::model_load,
+     "drover_model_load_seconds",
+     histogram,
+     "Time that a request waited for its model to be loaded.",
+     {"model"}},
+    {Metric::time_to_first_token,
+     "drover_time_to_first_token_seconds",
+     histogram,
+     "From the head of a request to the first token of its answer.",
+     {"model"}},
+    {Metric::time_per_output_token,
+     "drover_time_per_output_token_seconds",
+     histogram,
+     "Mean time of an output token after the first, one observation a request.",
+     {"model"}},
+    {Metric::tokens,
+     "drover_tokens_total",
+     counter,
+     "Tokens as nodes count them; cached ones are part of prompt.",
+     {"model", "direction"}},
+    {Metric::queue_depth, "drover_queue_depth", gauge, "Requests waiting for a slot now.", {"model"}},
+    {Metric::node_up, "drover_node_up", gauge, "1 if the node answered its last probe.", {"node"}},
+    {Metric::node_health,
+     "drover_node_health",
+     gauge,
+     "1 for the state that the node is in: stable, degraded, offline or recovering.",
+     {"node", "state"}},
+    {Metric::retries,
+     "drover_retries_total",
+     counter,
+     "Attempts made again, by why the one before failed.",
+     {"reason"}},
+    {Metric::upstream_attempts,
+     "drover_upstream_attempts_total",
+     counter,
+     "Attempts that reached for a node, by how they ended.",
+     {"node", "outcome"}},
+    {Metric::http_rejects,
+     "drover_http_rejects_total",
+     counter,
+     "Requests refused before they were accepted: what arrived was no request of ours.",
+     {"reason"}},
+    {Metric::client_disconnects,
+     "drover_client_disconnects_total",
+     counter,
+     "Clients that left before their answer ended, by what their request was doing.",
+     {"phase"}},
+    {Metric::stream_truncated,
+     "drover_stream_truncated_total",
+     counter,
+     "Answers cut after their first byte, by cause.",
+     {"cause"}},
+    {Metric::buffered_bytes, "drover_buffered_bytes", gauge, "Bytes of requests and answers held in memory now.", {}},
+    {Metric::connections, "drover_connections_open", gauge, "Connections of clients now.", {}},
+    {Metric::log_dropped,
+     "drover_log_dropped_total",
+     counter,
+     "Lines of the access log that found no room or whose sink failed.",
+     {}},
+    {Metric::config_last_reload_success,
+     "drover_config_last_reload_success",
+     gauge,
+     "1 if the last configuration read was valid and is in use.",
+     {}},
+    {Metric::config_last_reload_timestamp,
+     "drover_config_last_reload_timestamp_seconds",
+     gauge,
+     "When a configuration was last read, in seconds since 1970.",
+     {}},
+}};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (kTable[i].metric != static_cast<Metric>(i)) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "spec() looks a metric up by its place");
+
+}  // namespace
+
+std::string_view name(MetricKind kind) {
+  switch (kind) {
+    case counter: return "counter";
+    case gauge: return "gauge";
+    case histogram: return "histogram";
+  }
+  return "";
+}
+
+std::span<const std::string_view> MetricSpec::labels() const {
+  const auto end = std::find(label_names.begin(), label_names.end(), std::string_view());
+  return {label_names.data(), static_cast<std::size_t>(end - label_names.begin())};
+}
+
+std::span<const MetricSpec> metric_table() { return kTable; }
+
+const MetricSpec& spec(Metric metric) { return kTable[static_cast<std::size_t>(metric)]; }
+
+}  // namespace drover::observe

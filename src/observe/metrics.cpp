@@ -1,0 +1,351 @@
+#include "observe/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <tuple>
+
+#include "observe/exposition.h"
+
+namespace drover::observe {
+namespace {
+
+using std::chrono::milliseconds;
+using Seconds = std::chrono::seconds;
+
+// Whole requests and waits: from a small embedding to a long answer of a large model.
+constexpr std::array<Duration, 16> kLongBounds = {
+    milliseconds(1),   milliseconds(5),   milliseconds(10), milliseconds(25),   milliseconds(50), milliseconds(100),
+    milliseconds(250), milliseconds(500), Seconds(1),       milliseconds(2500), Seconds(5),       Seconds(10),
+    Seconds(30),       Seconds(60),       Seconds(300),     Seconds(1800)};
+// OpenTelemetry's advice for gen_ai.server.time_to_first_token, and longer ones for cold loads.
+constexpr std::array<Duration, 18> kFirstTokenBounds = {
+    milliseconds(1),    milliseconds(5),   milliseconds(10),   milliseconds(20),  milliseconds(40),  milliseconds(60),
+    milliseconds(80),   milliseconds(100), milliseconds(250),  milliseconds(500), milliseconds(750), Seconds(1),
+    milliseconds(2500), Seconds(5),        milliseconds(7500), Seconds(10),       Seconds(30),       Seconds(120)};
+// OpenTelemetry's advice for gen_ai.server.time_per_output_token, and shorter ones for small models.
+constexpr std::array<Duration, 15> kOutputTokenBounds = {
+    milliseconds(1),   milliseconds(2),   milliseconds(5),   milliseconds(10),   milliseconds(25),
+    milliseconds(50),  milliseconds(75),  milliseconds(100), milliseconds(150),  milliseconds(200),
+    milliseconds(300), milliseconds(400), milliseconds(500), milliseconds(1000), milliseconds(2500)};
+
+// A series of drover_requests_total in one number that is never 0.
+constexpr unsigned kOutcomeBits = 3, kStatusBits = 10, kDialectBits = 2, kNodeBits = 12;
+
+std::uint64_t pack(std::uint16_t model, std::uint16_t node, api::Dialect dialect, int status, Outcome outcome) {
+  std::uint64_t key = model;
+  key = key << kNodeBits | node;
+  key = key << kDialectBits | static_cast<std::uint64_t>(dialect);
+  key = key << kStatusBits | static_cast<std::uint64_t>(status);
+  key = key << kOutcomeBits | static_cast<std::uint64_t>(outcome);
+  return key + 1;
+}
+
+MetricShard::RequestCount unpack(std::uint64_t key, std::uint64_t count) {
+  --key;
+  const auto take = [&](unsigned bits) {
+    const std::uint64_t part = key & ((1ULL << bits) - 1);
+    key >>= bits;
+    return part;
+  };
+  const auto outcome = static_cast<Outcome>(take(kOutcomeBits));
+  const auto status = static_cast<int>(take(kStatusBits));
+  const auto dialect = static_cast<api::Dialect>(take(kDialectBits));
+  const auto node = static_cast<std::uint16_t>(take(kNodeBits));
+  return {static_cast<std::uint16_t>(key), node, dialect, status, outcome, count};
+}
+
+std::string_view name(api::Dialect dialect) {
+  switch (dialect) {
+    case api::Dialect::ollama: return "ollama";
+    case api::Dialect::openai: return "openai";
+    case api::Dialect::anthropic: return "anthropic";
+  }
+  return "";
+}
+
+std::string code_text(int status) { return status == 0 ? "none" : fmt::format("{}", status); }
+
+}  // namespace
+
+ModelSeries::ModelSeries(std::uint16_t model_label)
+    : label(model_label),
+      duration(kLongBounds),
+      queue_wait(kLongBounds),
+      load(kLongBounds),
+      first_token(kFirstTokenBounds),
+      output_token(kOutputTokenBounds) {}
+
+LabelSet::LabelSet(std::size_t most) : most_(most), names_{std::string(kOther)} {}
+
+std::uint16_t LabelSet::intern(std::string_view name) {
+  if (name.empty()) return 0;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = index_.find(name); found != index_.end()) return found->second;
+  if (names_.size() > most_) return 0;
+  const auto label = static_cast<std::uint16_t>(names_.size());
+  names_.emplace_back(name);
+  index_.emplace(name, label);
+  return label;
+}
+
+std::vector<std::string> LabelSet::names() const {
+  const std::lock_guard lock(mutex_);
+  return names_;
+}
+
+MetricShard::MetricShard(LabelSet& models, LabelSet& nodes)
+    : model_labels_(models), node_labels_(nodes), cells_(std::make_unique<Cell[]>(kCells)) {}
+
+MetricShard::~MetricShard() {
+  for (auto& series : models_) delete series.load();
+  for (auto& series : nodes_) delete series.load();
+}
+
+ModelSeries& MetricShard::model(std::string_view known_name) {
+  if (const auto found = models_by_name_.find(known_name); found != models_by_name_.end()) return *found->second;
+  const std::uint16_t label = model_labels_.intern(known_name);
+  auto& slot = models_[label];
+  if (slot.load(std::memory_order_relaxed) == nullptr) {
+    slot.store(new ModelSeries(label), std::memory_order_release);
+  }
+  ModelSeries& series = *slot.load(std::memory_order_relaxed);
+  // Names beyond the bound are not kept: there could be any number of them.
+  if (label != 0 || known_name.empty()) models_by_name_.emplace(known_name, &series);
+  return series;
+}
+
+NodeSeries& MetricShard::node(std::string_view known_name) {
+  if (const auto found = nodes_by_name_.find(known_name); found != nodes_by_name_.end()) return *found->second;
+  const std::uint16_t label = node_labels_.intern(known_name);
+  auto& slot = nodes_[label];
+  if (slot.load(std::memory_order_relaxed) == nullptr) {
+    slot.store(new NodeSeries(label), std::memory_order_release);
+  }
+  NodeSeries& series = *slot.load(std::memory_order_relaxed);
+  if (label != 0 || known_name.empty()) nodes_by_name_.emplace(known_name, &series);
+  return series;
+}
+
+// Its cell, or a free one that becomes its own; nullptr: no room, when `limit` cells are taken.
+MetricShard::Cell* MetricShard::cell(std::uint64_t key, std::size_t limit) {
+  std::size_t at = (key * 0x9e3779b97f4a7c15ULL >> 32) % kCells;
+  while (true) {
+    Cell& candidate = cells_[at];
+    const std::uint64_t owner = candidate.key.load(std::memory_order_relaxed);
+    if (owner == key) return &candidate;
+    if (owner == 0) {
+      if (used_ >= limit) return nullptr;
+      ++used_;
+      candidate.key.store(key, std::memory_order_relaxed);
+      return &candidate;
+    }
+    at = (at + 1) % kCells;
+  }
+}
+
+void MetricShard::request_ended(const ModelSeries& model, const NodeSeries& node, api::Dialect dialect, int status,
+                                Outcome outcome) {
+  status = std::clamp(status, 0, 999);
+  // A quarter of the cells is kept for series without names, so that every request is counted somewhere. There are few
+  // enough of those: their codes are rounded to the hundred.
+  constexpr std::size_t kNamed = kCells / 4 * 3;
+  Cell* counted = cell(pack(model.label, node.label, dialect, status, outcome), kNamed);
+  if (counted == nullptr) counted = cell(pack(0, 0, dialect, status / 100 * 100, outcome), kCells - 1);
+  counted->count.add();
+  ended.add();
+}
+
+std::vector<MetricShard::RequestCount> MetricShard::request_counts() const {
+  std::vector<RequestCount> counts;
+  for (std::size_t i = 0; i < kCells; ++i) {
+    const std::uint64_t key = cells_[i].key.load(std::memory_order_relaxed);
+    if (key != 0) counts.push_back(unpack(key, cells_[i].count.value()));
+  }
+  return counts;
+}
+
+const ModelSeries* MetricShard::model_at(std::size_t label) const {
+  return models_[label].load(std::memory_order_acquire);
+}
+
+const NodeSeries* MetricShard::node_at(std::size_t label) const {
+  return nodes_[label].load(std::memory_order_acquire);
+}
+
+Metrics::Metrics(std::size_t workers) {
+  for (std::size_t i = 0; i < workers; ++i) shards_.push_back(std::make_unique<MetricShard>(models_, nodes_));
+}
+
+// One scrape: adds up the shards, family by family.
+class Metrics::Scrape {
+ public:
+  Scrape(const Metrics& metrics, const Gauges& gauges)
+      : shards_(metrics.shards_), gauges_(gauges), models_(metrics.models_.names()), nodes_(metrics.nodes_.names()) {}
+
+  std::string text() && {
+    single(Metric::build_info, {gauges_.version, gauges_.commit}, 1);
+    requests();
+    model_histogram(Metric::request_duration, &ModelSeries::duration);
+    model_histogram(Metric::queue_wait, &ModelSeries::queue_wait);
+    model_histogram(Metric::model_load, &ModelSeries::load);
+    model_histogram(Metric::time_to_first_token, &ModelSeries::first_token);
+    model_histogram(Metric::time_per_output_token, &ModelSeries::output_token);
+    tokens();
+    fleet();
+    reasons(Metric::retries, &MetricShard::retries);
+    attempts();
+    reasons(Metric::http_rejects, &MetricShard::http_rejects);
+    phases();
+    cuts();
+    single(Metric::buffered_bytes, {}, gauges_.buffered_bytes);
+    single(Metric::connections, {}, sum(&MetricShard::connections_open));
+    single(Metric::log_dropped, {}, gauges_.log_dropped);
+    single(Metric::config_last_reload_success, {}, gauges_.last_reload_ok ? 1 : 0);
+    out_.begin(Metric::config_last_reload_timestamp);
+    out_.sample({}, seconds(gauges_.last_reload.time_since_epoch()));
+    return std::move(out_).take();
+  }
+
+ private:
+  std::uint64_t sum(Counter MetricShard::* counter) const {
+    std::uint64_t total = 0;
+    for (const auto& shard : shards_) total += ((*shard).*counter).value();
+    return total;
+  }
+
+  void single(Metric metric, std::initializer_list<std::string_view> labels, std::uint64_t value) {
+    out_.begin(metric);
+    out_.sample(labels, value);
+  }
+
+  // A series is written once it has counted something.
+  void counted(std::initializer_list<std::string_view> labels, std::uint64_t value) {
+    if (value != 0) out_.sample(labels, value);
+  }
+
+  void requests() {
+    // Ends before begins: a request that ends meanwhile must not make what is in flight negative.
+    const std::uint64_t ended = sum(&MetricShard::ended);
+    const std::uint64_t accepted = sum(&MetricShard::accepted);
+    using Series = std::tuple<std::uint16_t, std::uint16_t, api::Dialect, int, Outcome>;
+    std::map<Series, std::uint64_t> totals;
+    for (const auto& shard : shards_) {
+      for (const auto& row : shard->request_counts()) {
+        if (row.model >= models_.size() || row.node >= nodes_.size()) continue;  // named since this scrape began
+        totals[{row.model, row.node, row.dialect, row.status, row.outcome}] += row.count;
+      }
+    }
+    single(Metric::requests_accepted, {}, accepted);
+    out_.begin(Metric::requests);
+    for (const auto& [series, count] : totals) {
+      const auto& [model, node, dialect, status, outcome] = series;
+      counted({models_[model], nodes_[node], name(dialect), code_text(status), observe::name(outcome)}, count);
+    }
+    single(Metric::requests_in_flight, {}, accepted - std::min(ended, accepted));
+  }
+
+  void model_histogram(Metric metric, Histogram ModelSeries::* member) {
+    out_.begin(metric);
+    for (std::size_t label = 0; label < models_.size(); ++label) {
+      std::vector<std::uint64_t> counts;
+      std::vector<double> bounds;
+      std::uint64_t sum_ns = 0;
+      for (const auto& shard : shards_) {
+        const ModelSeries* series = shard->model_at(label);
+        if (series == nullptr) continue;
+        const Histogram& histogram = series->*member;
+        if (bounds.empty()) {
+          for (const Duration bound : histogram.bounds()) bounds.push_back(seconds(bound));
+          counts.resize(bounds.size() + 1);
+        }
+        for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += histogram.count(i);
+        sum_ns += histogram.sum_ns();
+      }
+      const bool seen = std::any_of(counts.begin(), counts.end(), [](std::uint64_t count) { return count != 0; });
+      if (seen) out_.histogram({models_[label]}, bounds, counts, static_cast<double>(sum_ns) * 1e-9);
+    }
+  }
+
+  void tokens() {
+    out_.begin(Metric::tokens);
+    for (std::size_t label = 0; label < models_.size(); ++label) {
+      std::uint64_t prompt = 0, cached = 0, completion = 0;
+      for (const auto& shard : shards_) {
+        const ModelSeries* series = shard->model_at(label);
+        if (series == nullptr) continue;
+        prompt += series->prompt_tokens.value();
+        cached += series->cached_tokens.value();
+        completion += series->completion_tokens.value();
+      }
+      counted({models_[label], "prompt"}, prompt);
+      counted({models_[label], "cached"}, cached);
+      counted({models_[label], "completion"}, completion);
+    }
+  }
+
+  void fleet() {
+    using balance::Health;
+    out_.begin(Metric::queue_depth);
+    for (const auto& model : gauges_.models) out_.sample({model.name}, std::uint64_t{model.waiting});
+    out_.begin(Metric::node_up);
+    for (const auto& node : gauges_.nodes) out_.sample({node.name}, std::uint64_t{node.up ? 1U : 0U});
+    out_.begin(Metric::node_health);
+    for (const auto& node : gauges_.nodes) {
+      for (const Health state : {Health::stable, Health::degraded, Health::offline, Health::recovering}) {
+        out_.sample({node.name, balance::name(state)}, std::uint64_t{node.health == state ? 1U : 0U});
+      }
+    }
+  }
+
+  void reasons(Metric metric, std::array<Counter, api::kReasonCount> MetricShard::* member) {
+    out_.begin(metric);
+    for (std::size_t i = 0; i < api::kReasonCount; ++i) {
+      std::uint64_t total = 0;
+      for (const auto& shard : shards_) total += ((*shard).*member)[i].value();
+      counted({api::slug(static_cast<api::Reason>(i))}, total);
+    }
+  }
+
+  void attempts() {
+    out_.begin(Metric::upstream_attempts);
+    for (std::size_t label = 0; label < nodes_.size(); ++label) {
+      for (std::size_t i = 0; i < kAttemptOutcomeCount; ++i) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) {
+          if (const NodeSeries* series = shard->node_at(label)) total += series->attempts[i].value();
+        }
+        counted({nodes_[label], observe::name(static_cast<AttemptOutcome>(i))}, total);
+      }
+    }
+  }
+
+  void phases() {
+    out_.begin(Metric::client_disconnects);
+    for (std::size_t i = 0; i < kPhaseCount; ++i) {
+      std::uint64_t total = 0;
+      for (const auto& shard : shards_) total += shard->disconnects[i].value();
+      counted({observe::name(static_cast<Phase>(i))}, total);
+    }
+  }
+
+  void cuts() {
+    out_.begin(Metric::stream_truncated);
+    for (std::size_t i = 0; i < kCutCauseCount; ++i) {
+      std::uint64_t total = 0;
+      for (const auto& shard : shards_) total += shard->cuts[i].value();
+      counted({observe::name(static_cast<CutCause>(i))}, total);
+    }
+  }
+
+  const std::vector<std::unique_ptr<MetricShard>>& shards_;
+  const Gauges& gauges_;
+  const std::vector<std::string> models_, nodes_;  // label values by index
+  Exposition out_;
+};
+
+std::string Metrics::scrape(const Gauges& gauges) const { return Scrape(*this, gauges).text(); }
+
+}  // namespace drover::observe
