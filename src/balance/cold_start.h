@@ -21,10 +21,10 @@
 namespace drover::balance {
 
 struct ColdContext {
-  std::size_t waiting_before = 0;  // requests for this model, ahead of this one
-  unsigned loads_running = 0;      // of this model, anywhere
-  unsigned parallel_loads = 1;     // the bound
-  std::optional<NodeId> previous;  // ties go round, as in the policies
+  std::size_t waiting_before = 0;    // requests for this model, ahead of this one
+  unsigned loads_running = 0;        // of this model, anywhere
+  unsigned parallel_loads = 1;       // the bound
+  std::optional<NodeId> previous{};  // ties go round, as in the policies
 };
 
 struct ColdChoice {

@@ -234,7 +234,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
   Room room;
   Request* request = lane.line.first();
-  for (std::size_t looked = 0; request != nullptr && looked < kLookahead; ++looked) {
+  for (std::size_t passed_over = 0; request != nullptr && passed_over < kLookahead;) {
     Request* behind = request->behind;
     room = survey(*request, now);
     if (!room.free_slot) break;
@@ -242,6 +242,8 @@ Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) 
       leave_line(*request);
       start(*request, *bound->place, now);
       actions.push_back(Grant{.request = request->id, .node = bound->place->node->spec.id, .reason = bound->reason});
+    } else {
+      ++passed_over;
     }
     request = behind;
   }

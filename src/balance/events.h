@@ -27,21 +27,21 @@ using LoadToken = Id<struct LoadTag>;    // one load
 struct NodeSpec {
   NodeId id;
   double weight = 1;  // above 0
-  SlotSetting slots;
-  std::optional<unsigned> max_loaded;  // models that it holds at once, where that is known
+  SlotSetting slots{};
+  std::optional<unsigned> max_loaded{};  // models that it holds at once, where that is known
 };
 
 // One name that a node can serve.
 struct ModelOnNode {
   std::string model;  // canonical, lower case
   RunnerKey runner;
-  bool resident = false;               // in memory now
-  std::uint64_t context = 0;           // effective tokens per slot; 0: unknown
-  std::optional<unsigned> slots_hint;  // where the node says it
+  bool resident = false;                 // in memory now
+  std::uint64_t context = 0;             // effective tokens per slot; 0: unknown
+  std::optional<unsigned> slots_hint{};  // where the node says it
 };
 
 struct ProbeResult {
-  std::optional<ErrorCode> failed;  // none: passed
+  std::optional<ErrorCode> failed{};  // none: passed
 };
 
 // ---- requests
@@ -66,10 +66,10 @@ struct Submission {
   Mono now;
   Mono arrival;            // when the client's request came; before `now` for retries. Orders the queue
   Mono deadline = kNever;  // of the whole request
-  LoadNeed need;
-  std::span<const NodeId> excluded;  // tried in vain; read during the call only
+  LoadNeed need{};
+  std::span<const NodeId> excluded{};  // tried in vain; read during the call only
   RetryKind retry = RetryKind::first;
-  std::optional<NodeId> pinned;  // this node or none
+  std::optional<NodeId> pinned{};  // this node or none
 };
 
 // Why this node.
@@ -119,7 +119,7 @@ struct Outcome {
 
 // How a load ended.
 struct LoadOutcome {
-  std::optional<ErrorCode> failed;  // none: the model is in memory
+  std::optional<ErrorCode> failed{};  // none: the model is in memory
 };
 
 // ---- decisions beside the answer ---------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ struct Load {
   LoadToken token;
   NodeId node;
   std::string model;
-  LoadNeed need;
+  LoadNeed need{};
   RequestId request;
 };
 struct HealthChange {

@@ -44,7 +44,7 @@ struct Candidate {
 
 struct PickContext {
   Mono now;
-  std::optional<NodeId> previous;  // the last node picked for this model: ties go round from there
+  std::optional<NodeId> previous{};  // the last node picked for this model: ties go round from there
 };
 
 struct StartOn {

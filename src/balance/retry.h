@@ -27,7 +27,7 @@ enum class RouteKind : std::uint8_t {
 struct Attempt {
   unsigned number = 1;             // of this attempt, from 1
   unsigned limit = 3;              // SchedulerSettings::attempts
-  Bytes sent_to_client;            // of the answer; one byte ends all retries
+  Bytes sent_to_client{};          // of the answer; one byte ends all retries
   bool reused_connection = false;  // it failed on a pooled connection before the node answered anything
   bool replayable = true;          // the whole request is still held
   unsigned runner_deaths = 0;      // attempts of this request that ended in runner_died, this one included

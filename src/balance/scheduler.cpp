@@ -58,10 +58,8 @@ void learn_slots(const Request& request, const NodeDurations& durations, Mono no
   Runner& runner = *request.runner;
   const std::uint64_t ended_meanwhile = runner.ended - request.ended_at_start;
   if (ended_meanwhile > runner.ends.size()) return;  // when the first one ended is not known any more
-  SlotSample sample{.durations = durations,
-                    .in_flight = request.in_flight_at_start,
-                    .first_end = std::nullopt,
-                    .others_wait = !request.lane->line.empty()};
+  SlotSample sample{
+      .durations = durations, .in_flight = request.in_flight_at_start, .others_wait = !request.lane->line.empty()};
   if (ended_meanwhile > 0) {
     sample.first_end = runner.ends[request.ended_at_start % runner.ends.size()] - request.started;
   }

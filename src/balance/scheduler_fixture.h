@@ -24,8 +24,7 @@ class Fleet {
 
   // A healthy node with fixed slots.
   void node(std::uint64_t id, unsigned slots, double weight = 1) {
-    scheduler.update_node({.id = NodeId{id}, .weight = weight, .slots = {.fixed = slots}, .max_loaded = std::nullopt},
-                          now, actions_);
+    scheduler.update_node({.id = NodeId{id}, .weight = weight, .slots = {.fixed = slots}}, now, actions_);
     probe_passes(id);
     actions_.clear();
   }
@@ -45,22 +44,14 @@ class Fleet {
     }
     scheduler.observe_inventory(NodeId{id}, list, now, now, actions_);
   }
-  void probe_passes(std::uint64_t id) { scheduler.probed(NodeId{id}, {.failed = std::nullopt}, now, actions_); }
+  void probe_passes(std::uint64_t id) { scheduler.probed(NodeId{id}, {}, now, actions_); }
   void probe_fails(std::uint64_t id) {
     scheduler.probed(NodeId{id}, {.failed = ErrorCode::connect_refused}, now, actions_);
   }
 
   // A submission to be changed at will; it arrives now.
   Submission ask(std::uint64_t request, std::string_view model) const {
-    return {.request = RequestId{request},
-            .model = model,
-            .now = now,
-            .arrival = now,
-            .deadline = kNever,
-            .need = {},
-            .excluded = {},
-            .retry = RetryKind::first,
-            .pinned = std::nullopt};
+    return {.request = RequestId{request}, .model = model, .now = now, .arrival = now};
   }
   // "on 1 (only_one)", "queued 3", "refused queue_full".
   std::string submit(const Submission& submission) {
@@ -80,7 +71,7 @@ class Fleet {
     ends(request, on, {.kind = Outcome::Kind::node_failed, .code = code});
   }
   void cancels(std::uint64_t request) { scheduler.cancelled(RequestId{request}, now, actions_); }
-  void loads(std::uint64_t token) { scheduler.loaded(LoadToken{token}, {.failed = std::nullopt}, now, actions_); }
+  void loads(std::uint64_t token) { scheduler.loaded(LoadToken{token}, {}, now, actions_); }
   void load_fails(std::uint64_t token, ErrorCode code) {
     scheduler.loaded(LoadToken{token}, {.failed = code}, now, actions_);
   }

@@ -101,5 +101,602 @@ TEST(Scheduler, looks_past_those_in_line_who_cannot_use_the_free_slot) {
   EXPECT_EQ(fleet.said(), "grant 3 on 0");
 }
 
+TEST(Scheduler, looks_at_the_first_sixteen_of_a_line_only) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a*"});
+    fleet.submit(id + 1, "a");
+  }
+  for (std::uint64_t id = 10; id < 26; ++id) {
+    Submission choosy = fleet.ask(id, "a");
+    choosy.pinned = NodeId{0};
+    fleet.submit(choosy);
+  }
+  EXPECT_EQ(fleet.submit(30, "a"), "queued 17");
+  fleet.ends(2, 1);
+  EXPECT_EQ(fleet.said(), "");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "grant 10 on 0; grant 30 on 1");
+}
+
+// ---- who is sent away
+// ------------------------------------------------------------------------------------------------
+
+TEST(Scheduler, row_67_refuses_a_model_that_nobody_has) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  EXPECT_EQ(fleet.submit(1, "b"), "refused no_such_model");
+}
+
+TEST(Scheduler, row_1_refuses_when_every_holder_is_offline_waiting_requests_too) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  EXPECT_EQ(fleet.said(),
+            "0: stable to degraded (probes_failed); 0: degraded to offline (probes_failed); refuse 2 no_backend");
+  EXPECT_EQ(fleet.submit(3, "a"), "refused no_backend");
+  fleet.fails(1, 0, ErrorCode::reset);
+  EXPECT_EQ(fleet.node_state(0).in_flight, 0U);
+}
+
+TEST(Scheduler, refuses_one_more_than_the_queue_holds) {
+  SchedulerSettings settings;
+  settings.max_queue = 3;
+  Fleet fleet(settings);
+  fleet.node(0, 1);
+  fleet.has(0, {"a*", "b*"});
+  fleet.submit(1, "a");
+  for (std::uint64_t id = 2; id <= 4; ++id) EXPECT_EQ(fleet.submit(id, "a"), fmt::format("queued {}", id - 1));
+  EXPECT_EQ(fleet.submit(5, "a"), "refused queue_full");
+  EXPECT_EQ(fleet.submit(6, "b"), "on 0 (only_one)") << "who need not wait does not need the queue";
+}
+
+TEST(Scheduler, says_when_to_come_back) {
+  SchedulerSettings settings;
+  settings.max_queue = 10;
+  Fleet fleet(settings);
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  std::uint64_t running = 1;
+  fleet.submit(running, "a");
+  for (std::uint64_t id = 2; id <= 11; ++id) fleet.submit(id, "a");
+  for (; running <= 30; ++running) {  // one ends each second
+    fleet.passes(seconds(1));
+    fleet.ends(running, 0);
+    fleet.submit(running + 11, "a");
+  }
+  Actions actions;
+  const auto decision = fleet.scheduler.submit(fleet.ask(99, "a"), actions);
+  const auto* refused = std::get_if<Refused>(&decision);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_GE(refused->retry_after, seconds(8));  // eleven requests at one a second
+  EXPECT_LE(refused->retry_after, seconds(20));
+}
+
+TEST(Scheduler, refuses_at_the_deadline_of_the_request_or_of_the_queue) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  Submission hasty = fleet.ask(2, "a");
+  hasty.deadline = fleet.now + seconds(10);
+  fleet.submit(hasty);
+  fleet.submit(3, "a");
+  fleet.passes(milliseconds(9999));
+  EXPECT_EQ(fleet.said(), "");
+  fleet.passes(milliseconds(1));
+  EXPECT_EQ(fleet.said(), "refuse 2 deadline");
+  fleet.passes(seconds(289));
+  EXPECT_EQ(fleet.said(), "");
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.said(), "refuse 3 deadline");
+  hasty.request = RequestId{4};
+  hasty.now = fleet.now;
+  EXPECT_EQ(fleet.submit(hasty), "refused deadline");
+}
+
+TEST(Scheduler, row_78_a_client_that_leaves_the_line_never_reaches_a_node) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.submit(3, "a");
+  fleet.cancels(2);
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "grant 3 on 0");
+  fleet.cancels(2);  // unknown by now: no error
+  EXPECT_EQ(fleet.scheduler.snapshot(fleet.now).waiting, 0U);
+}
+
+TEST(Scheduler, a_client_that_leaves_while_its_grant_is_on_the_way_frees_the_slot) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.submit(3, "a");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+  fleet.cancels(2);
+  EXPECT_EQ(fleet.said(), "grant 3 on 0");
+}
+
+// ---- retries
+// ---------------------------------------------------------------------------------------------------------
+
+TEST(Scheduler, a_retry_avoids_the_excluded_node) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 4);
+    fleet.has(id, {"a*"});
+  }
+  EXPECT_EQ(fleet.submit(1, "a"), "on 0 (least_connections)");
+  fleet.fails(1, 0, ErrorCode::connect_refused);
+  const NodeId tried[] = {NodeId{0}};
+  Submission again = fleet.ask(1, "a");
+  again.excluded = tried;
+  again.retry = RetryKind::lost_node;
+  EXPECT_EQ(fleet.submit(again), "on 1 (only_one)");
+  fleet.fails(1, 1, ErrorCode::connect_refused);
+  const NodeId both[] = {NodeId{0}, NodeId{1}};
+  again.excluded = both;
+  EXPECT_EQ(fleet.submit(again), "refused no_backend");
+}
+
+TEST(Scheduler, a_request_whose_node_was_lost_returns_to_its_old_place_though_the_queue_is_full) {
+  SchedulerSettings settings;
+  settings.max_queue = 2;
+  Fleet fleet(settings);
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a*"});
+    fleet.submit(id + 1, "a");
+  }
+  Submission again = fleet.ask(1, "a");
+  fleet.passes(seconds(1));
+  fleet.submit(3, "a");
+  fleet.submit(4, "a");
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  fleet.fails(1, 0, ErrorCode::reset);
+  fleet.said();
+  again.now = fleet.now;
+  again.retry = RetryKind::lost_node;
+  EXPECT_EQ(fleet.submit(again), "queued 1");
+  EXPECT_EQ(fleet.submit(5, "a"), "refused queue_full");
+  fleet.ends(2, 1);
+  EXPECT_EQ(fleet.said(), "grant 1 on 1");
+}
+
+TEST(Scheduler, other_retries_count_against_the_budget_until_they_end) {
+  Fleet fleet;
+  fleet.node(0, 16);
+  fleet.has(0, {"a*"});
+  const auto retry = [&](std::uint64_t id) {
+    Submission submission = fleet.ask(id, "a");
+    submission.retry = RetryKind::budgeted;
+    return fleet.submit(submission);
+  };
+  for (std::uint64_t id = 1; id <= 3; ++id) EXPECT_EQ(retry(id), "on 0 (only_one)");
+  EXPECT_EQ(retry(4), "refused budget_exhausted");
+  fleet.ends(2, 0);
+  EXPECT_EQ(retry(4), "on 0 (only_one)");
+  for (const std::uint64_t id : {1U, 3U, 4U}) fleet.cancels(id);
+  EXPECT_EQ(fleet.scheduler.snapshot(fleet.now).retries, 0U);
+}
+
+TEST(Scheduler, row_14_a_model_that_is_gone_is_not_asked_for_there_until_the_next_poll) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 4);
+    fleet.has(id, {"a*", "b*"});
+  }
+  EXPECT_EQ(fleet.submit(1, "a"), "on 0 (least_connections)");
+  fleet.fails(1, 0, ErrorCode::model_absent);
+  EXPECT_EQ(fleet.said(), "") << "no harm to its health";
+  for (std::uint64_t id = 2; id <= 4; ++id) EXPECT_EQ(fleet.submit(id, "a"), "on 1 (only_one)");
+  EXPECT_EQ(fleet.submit(5, "b"), "on 0 (least_connections)");
+  fleet.has(0, {"a*", "b*"});
+  EXPECT_EQ(fleet.submit(6, "a"), "on 0 (least_connections)");
+}
+
+// ---- cold models
+// -----------------------------------------------------------------------------------------------------
+
+TEST(Scheduler, row_15_loads_a_cold_model_itself_and_lets_the_requests_wait) {
+  Fleet fleet;
+  fleet.node(0, 2);
+  fleet.has(0, {"a"});
+  EXPECT_EQ(fleet.submit(1, "a"), "queued 1");
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 2");
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 3");
+  fleet.has(0, {"a"});  // a poll while it loads: not listed in memory yet
+  EXPECT_EQ(fleet.said(), "");
+  fleet.passes(std::chrono::minutes(2));
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0; grant 2 on 0");
+}
+
+TEST(Scheduler, the_load_goes_on_when_its_client_leaves) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a"});
+  fleet.submit(1, "a");
+  fleet.cancels(1);
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  EXPECT_EQ(fleet.said(), "");
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+}
+
+TEST(Scheduler, loads_one_model_at_a_time_per_node) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a", "b"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "b");
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0; load 2: b on 0");
+}
+
+TEST(Scheduler, loads_a_second_copy_when_the_line_is_longer_than_the_slots) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.node(1, 1);
+  fleet.has(1, {"a"});
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  EXPECT_EQ(fleet.said(), "");
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 2");
+  EXPECT_EQ(fleet.said(), "load 1: a on 1");
+}
+
+TEST(Scheduler, row_11_a_busy_load_queue_stops_loads_but_not_warm_models) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a", "b*"});
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+  fleet.load_fails(1, ErrorCode::server_busy);
+  EXPECT_EQ(fleet.said(), "");
+  EXPECT_EQ(fleet.node_state(0).health, Health::stable);
+  EXPECT_TRUE(fleet.node_state(0).load_saturated);
+  EXPECT_EQ(fleet.submit(2, "b"), "on 0 (only_one)");
+  fleet.passes(seconds(9));
+  EXPECT_EQ(fleet.said(), "");
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.said(), "load 2: a on 0");
+}
+
+TEST(Scheduler, row_111_a_failed_load_is_tried_on_another_node) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a"});
+  }
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+  fleet.load_fails(1, ErrorCode::runner_died);
+  EXPECT_EQ(fleet.said(), "load 2: a on 1");
+  fleet.load_fails(2, ErrorCode::runner_died);
+  EXPECT_EQ(fleet.said(), "refuse 1 load_failed");
+  EXPECT_EQ(fleet.submit(2, "a"), "refused load_failed");
+  fleet.passes(seconds(10));
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 1");
+  EXPECT_EQ(fleet.said(), "load 3: a on 0") << "after the cool-down it may be tried again";
+}
+
+TEST(Scheduler, a_long_load_keeps_other_models_away_so_that_the_node_can_evict) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a", "b*"});
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.submit(2, "b"), "on 0 (only_one)") << "most loads are short";
+  fleet.passes(seconds(11));
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.submit(3, "b"), "queued 1");
+  fleet.has(0, {"a", "b"});  // b was evicted
+  fleet.said();
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0; load 2: b on 0");
+}
+
+TEST(Scheduler, a_dead_runner_is_loaded_again_before_it_is_used) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.fails(1, 0, ErrorCode::runner_died);
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+}
+
+// ---- reload options
+// --------------------------------------------------------------------------------------------------
+
+Submission with_options(Submission submission, std::uint64_t fingerprint) {
+  submission.need = {fingerprint};
+  return submission;
+}
+
+TEST(Scheduler, reloads_an_idle_runner_for_other_options) {
+  Fleet fleet;
+  fleet.node(0, 2);
+  fleet.has(0, {"a*"});
+  EXPECT_EQ(fleet.submit(with_options(fleet.ask(1, "a"), 8)), "queued 1");
+  EXPECT_EQ(fleet.said(), "load 1: a with 8 on 0");
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0");
+  EXPECT_EQ(fleet.submit(with_options(fleet.ask(2, "a"), 8)), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 1") << "the defaults would be a reload, too";
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "");
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.said(), "load 2: a on 0");
+}
+
+TEST(Scheduler, serves_sixteen_more_with_the_old_options_and_then_reloads) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.submit(with_options(fleet.ask(100, "a"), 8)), "queued 1");
+  std::uint64_t running = 1;
+  int served = 0;
+  for (std::uint64_t id = 2; id < 40; ++id) {
+    fleet.submit(id, "a");
+    fleet.ends(running, 0);
+    const std::string said = fleet.said();
+    if (said == "load 1: a with 8 on 0") break;
+    ASSERT_EQ(said, fmt::format("grant {} on 0", id));
+    running = id;
+    ++served;
+  }
+  EXPECT_EQ(served, 16);
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 100 on 0");
+}
+
+TEST(Scheduler, a_claim_ends_with_its_claimant) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(with_options(fleet.ask(100, "a"), 8));
+  std::uint64_t running = 1;
+  for (std::uint64_t id = 2; id <= 17; ++id) {
+    fleet.submit(id, "a");
+    fleet.ends(running, 0);
+    running = id;
+  }
+  fleet.submit(18, "a");
+  fleet.said();
+  fleet.cancels(100);
+  fleet.ends(17, 0);
+  EXPECT_EQ(fleet.said(), "grant 18 on 0");
+}
+
+TEST(Scheduler, loads_other_options_on_another_node_rather_than_dropping_these) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  fleet.node(1, 1);
+  fleet.has(1, {"a"});
+  fleet.submit(with_options(fleet.ask(1, "a"), 8));
+  EXPECT_EQ(fleet.said(), "load 1: a with 8 on 1");
+}
+
+// ---- health
+// ----------------------------------------------------------------------------------------------------------
+
+TEST(Scheduler, ejects_a_failing_node_and_moves_on) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 8);
+    fleet.has(id, {"a*"});
+  }
+  std::uint64_t id = 1;
+  int failures = 0;
+  for (; fleet.node_state(0).health != Health::offline; ++id) {
+    ASSERT_LT(id, 12U);
+    if (fleet.submit(id, "a") != "on 0 (least_connections)") continue;
+    fleet.fails(id, 0, ErrorCode::connect_refused);
+    ++failures;
+  }
+  EXPECT_EQ(failures, 3);
+  EXPECT_EQ(fleet.submit(id, "a"), "on 1 (only_one)");
+}
+
+TEST(Scheduler, never_ejects_the_last_capable_node_for_its_requests) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 8);
+    fleet.has(id, id == 0 ? std::vector<std::string>{"a*", "b*"} : std::vector<std::string>{"a*"});
+  }
+  for (std::uint64_t id = 1; id <= 10; ++id) {
+    EXPECT_EQ(fleet.submit(id, "b"), "on 0 (only_one)");
+    fleet.fails(id, 0, ErrorCode::connect_refused);
+  }
+  EXPECT_EQ(fleet.node_state(0).health, Health::degraded);
+  EXPECT_EQ(fleet.node_state(0).why, HealthReason::last_capable);
+}
+
+TEST(Scheduler, row_114_a_recovering_node_gets_one_request_then_ever_more) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 8);
+    fleet.has(id, {"a*"});
+  }
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  std::uint64_t id = 1;
+  for (; id <= 40; ++id) fleet.submit(id, "a");
+  EXPECT_EQ(fleet.node_state(1).in_flight, 8U);
+  fleet.said();
+  fleet.probe_passes(0);
+  fleet.probe_passes(0);
+  EXPECT_EQ(fleet.said(), "0: offline to recovering (probes_passed); grant 9 on 0");
+  fleet.ends(9, 0);
+  EXPECT_EQ(fleet.node_state(0).in_flight, 2U);
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.node_state(0).in_flight, 4U);
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.node_state(0).in_flight, 8U);
+}
+
+TEST(Scheduler, requests_that_hang_since_an_outage_do_not_block_the_recovery) {
+  Fleet fleet;
+  fleet.node(0, 4);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  for (int i = 0; i < 2; ++i) fleet.probe_passes(0);
+  EXPECT_EQ(fleet.node_state(0).health, Health::recovering);
+  EXPECT_EQ(fleet.submit(3, "a"), "on 0 (only_one)");
+  fleet.fails(1, 0, ErrorCode::response_timed_out);
+  EXPECT_EQ(fleet.node_state(0).health, Health::recovering) << "old news";
+  EXPECT_EQ(fleet.submit(4, "a"), "queued 1") << "one at a time";
+  fleet.ends(3, 0);
+  EXPECT_EQ(fleet.node_state(0).in_flight, 2U);
+}
+
+// ---- the fleet changes
+// -----------------------------------------------------------------------------------------------
+
+TEST(Scheduler, row_95_a_removed_node_finishes_what_it_runs_and_gets_nothing_new) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 2);
+    fleet.has(id, {"a*"});
+  }
+  fleet.submit(1, "a");
+  Actions actions;
+  fleet.scheduler.remove_node(NodeId{0}, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(2, "a"), "on 1 (only_one)");
+  EXPECT_EQ(fleet.submit(3, "a"), "on 1 (only_one)");
+  EXPECT_EQ(fleet.submit(4, "a"), "queued 1");
+  EXPECT_EQ(fleet.node_state(0).in_flight, 1U);
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.scheduler.snapshot(fleet.now).nodes.size(), 1U);
+  EXPECT_EQ(fleet.said(), "");
+}
+
+TEST(Scheduler, a_node_that_comes_back_still_counts_what_runs_there) {
+  Fleet fleet;
+  fleet.node(0, 2);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  Actions actions;
+  fleet.scheduler.remove_node(NodeId{0}, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(2, "a"), "refused no_such_model");
+  fleet.node(0, 2);
+  fleet.has(0, {"a*"});
+  EXPECT_EQ(fleet.submit(3, "a"), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(4, "a"), "queued 1");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "grant 4 on 0");
+}
+
+TEST(Scheduler, a_draining_node_gets_nothing_new_until_the_drain_ends) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a*"});
+  }
+  Actions actions;
+  fleet.scheduler.drain(NodeId{0}, true, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(1, "a"), "on 1 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  fleet.scheduler.drain(NodeId{0}, false, fleet.now, actions);
+  ASSERT_EQ(actions.size(), 1U);
+  EXPECT_EQ(std::get<Grant>(actions[0]).node, NodeId{0});
+}
+
+TEST(Scheduler, own_knowledge_leads_and_polls_correct) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a"});
+  const Mono asked = fleet.now;
+  const ModelOnNode cold{.model = "a", .runner = RunnerKey{1}};
+  Actions actions;
+  fleet.submit(1, "a");
+  fleet.passes(seconds(1));
+  fleet.loads(1);
+  fleet.ends(1, 0);
+  fleet.scheduler.observe_inventory(NodeId{0}, {&cold, 1}, asked, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(2, "a"), "on 0 (only_one)") << "that poll was sent before the load ended";
+  fleet.scheduler.observe_inventory(NodeId{0}, {&cold, 1}, fleet.now, fleet.now, actions);
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.submit(3, "a"), "on 0 (only_one)") << "a request was running there";
+  fleet.ends(3, 0);
+  fleet.scheduler.observe_inventory(NodeId{0}, {&cold, 1}, fleet.now, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(4, "a"), "queued 1");
+}
+
+TEST(Scheduler, a_model_deleted_everywhere_sends_away_who_waits_for_it) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*", "b*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.has(0, {"b*"});
+  EXPECT_EQ(fleet.said(), "refuse 2 no_backend");
+  EXPECT_EQ(fleet.submit(3, "a"), "refused no_such_model");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.scheduler.snapshot(fleet.now).models.size(), 1U);
+}
+
+TEST(Scheduler, learns_slots_from_the_answers) {
+  Fleet fleet;
+  Actions actions;
+  fleet.scheduler.update_node({.id = NodeId{0}}, fleet.now, actions);
+  fleet.probe_passes(0);
+  fleet.has(0, {"a*"});
+  EXPECT_EQ(fleet.submit(1, "a"), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 2");
+  fleet.said();
+  fleet.passes(seconds(2));
+  fleet.scheduler.finished(RequestId{1}, NodeId{0}, {},
+                           NodeDurations{.total = seconds(2), .prompt_eval = seconds(1), .eval = seconds(1)}, fleet.now,
+                           actions);
+  EXPECT_EQ(fleet.node_state(0).runners.at(0).slots, 2U);
+  EXPECT_EQ(fleet.node_state(0).in_flight, 2U) << "both who waited were started";
+}
+
+TEST(Scheduler, shows_its_state) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a=w*", "b=w", "c"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "b");
+  fleet.submit(3, "c");
+  const Snapshot snapshot = fleet.scheduler.snapshot(fleet.now);
+  EXPECT_EQ(snapshot.in_flight, 1U);
+  EXPECT_EQ(snapshot.waiting, 2U);
+  EXPECT_EQ(snapshot.retry_limit, 3U);
+  ASSERT_EQ(snapshot.models.size(), 3U);
+  EXPECT_EQ(snapshot.models[1].model, "b");
+  EXPECT_EQ(snapshot.models[1].waiting, 1U);
+  EXPECT_EQ(snapshot.models[1].oldest, fleet.now);
+  const NodeSnapshot& node = snapshot.nodes.at(0);
+  EXPECT_EQ(node.waiting, 2U);
+  EXPECT_EQ(node.loading.value().model, "c");
+  ASSERT_EQ(node.runners.size(), 2U);
+  EXPECT_EQ(node.runners[0].models, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(node.runners[0].in_flight, 1U);
+  EXPECT_TRUE(node.runners[0].resident);
+  EXPECT_FALSE(node.runners[1].resident);
+}
+
 }  // namespace
 }  // namespace drover::balance

@@ -16,9 +16,9 @@
 namespace drover::balance {
 
 struct SlotSetting {
-  std::optional<unsigned> fixed;  // as configured; nothing is learned then
-  unsigned start = 1;             // automatic: the first value, unless a poll gave a hint
-  unsigned most = 16;             // automatic: the upper bound; 1 to 1024
+  std::optional<unsigned> fixed{};  // as configured; nothing is learned then
+  unsigned start = 1;               // automatic: the first value, unless a poll gave a hint
+  unsigned most = 16;               // automatic: the upper bound; 1 to 1024
 };
 
 // The durations of a node's final frame, as it reports them.
@@ -35,9 +35,9 @@ struct NodeDurations {
 // One answer, with the circumstances of its start.
 struct SlotSample {
   NodeDurations durations;
-  unsigned in_flight = 1;             // when it started, itself included
-  std::optional<Duration> first_end;  // from its start to the first end of another one there; none while it ran
-  bool others_wait = false;           // somebody waits for this model: one more slot would be used
+  unsigned in_flight = 1;               // when it started, itself included
+  std::optional<Duration> first_end{};  // from its start to the first end of another one there; none while it ran
+  bool others_wait = false;             // somebody waits for this model: one more slot would be used
 };
 
 enum class SlotVerdict : std::uint8_t {
