@@ -45,7 +45,7 @@ struct RunnerEvent {
   JobId job;
   Mono at;
   std::uint32_t index = 0;  // token: counted from 0
-  JobUsage usage;           // finished
+  JobUsage usage{};         // finished
 };
 
 struct RunnerSettings {
