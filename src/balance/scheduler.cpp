@@ -231,6 +231,8 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   if (submission.deadline <= now) return Refused{.why = Why::deadline};
 
   Lane& lane = found->second;
+  // Who waits goes first: time alone may have opened a slot since the last look.
+  if (lane.line.size() < kLookahead) dispatcher.dispatch_lane(lane, now, actions);
   const bool full = submission.retry != RetryKind::lost_node && dispatcher.waiting >= dispatcher.settings.max_queue;
   const bool in_sight = lane.line.size() < kLookahead;
   if (full && !in_sight) return Refused{.why = Why::queue_full, .retry_after = dispatcher.retry_after(now)};
@@ -291,6 +293,7 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
       leave_lane(*request->lane, node);
       std::erase_if(node.served, [&](const Served& served) { return served.lane == request->lane; });
       dispatcher_->refuse_stranded(*request->lane, now, actions);
+      dispatcher_->dispatch_lane(*request->lane, now, actions);  // a load elsewhere may be due
     }
   }
   // What began before an outage says nothing of the node after it.
