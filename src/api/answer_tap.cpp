@@ -78,7 +78,7 @@ void AnswerTap::feed(std::string_view piece) {
 // `choices` their `finish_reason`, last. Inside a string the quotes would be escaped, inside an inner object more
 // braces would follow. False: it must be read.
 bool AnswerTap::is_ordinary(std::string_view line) const {
-  if (framing_ == Framing::ndjson) return line.ends_with(R"(,"done":false})");
+  if (framing_ == Framing::ndjson) return line.starts_with(R"({"model":)") && line.ends_with(R"(,"done":false})");
   if (!line.starts_with("data: {") || !line.ends_with(R"("finish_reason":null}]})")) return false;
   constexpr std::size_t kModelWithin = 192;  // bytes from the start; further back costs one more reading
   constexpr std::string_view kModel = R"("model":")";
