@@ -1,0 +1,120 @@
+// What does a decision cost? One submit and one finished, which is what every request costs under the gateway's lock.
+// `allocations`: per pair; none while nothing waits.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "balance/scheduler.h"
+
+namespace {
+std::size_t allocations = 0;
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace drover::balance {
+namespace {
+
+constexpr unsigned kSlots = 4;
+
+// `nodes` nodes with four slots each, that all hold the same twenty models.
+void build(Scheduler& scheduler, std::uint64_t nodes, Mono now) {
+  Actions actions;
+  std::vector<ModelOnNode> models;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    models.push_back({.model = "library/model-" + std::to_string(i) + ":latest", .runner = {i}, .resident = true});
+  }
+  for (std::uint64_t id = 0; id < nodes; ++id) {
+    scheduler.update_node({.id = NodeId{id}, .slots = {.fixed = kSlots}}, now, actions);
+    scheduler.probed(NodeId{id}, {}, now, actions);
+    scheduler.observe_inventory(NodeId{id}, models, now, now, actions);
+  }
+}
+
+void decide(benchmark::State& state, PolicyKind policy, bool full) {
+  const auto nodes = static_cast<std::uint64_t>(state.range(0));
+  Mono now = Mono{} + std::chrono::hours(1);
+  SchedulerSettings settings;
+  settings.policy = policy;
+  Scheduler scheduler(settings);
+  build(scheduler, nodes, now);
+
+  // Empty: a third of the slots are taken and nobody waits. Full: all are, and a thousand requests wait.
+  const std::uint64_t running = full ? nodes * kSlots : nodes * kSlots / 3;
+  Actions actions;
+  std::vector<std::pair<RequestId, NodeId>> in_flight;
+  std::uint64_t next = 1;
+  const auto ask = [&] {
+    return Submission{.request = RequestId{next++}, .model = "library/model-7:latest", .now = now, .arrival = now};
+  };
+  for (std::uint64_t i = 0; i < running; ++i) {
+    const auto submission = ask();
+    in_flight.emplace_back(submission.request, std::get<Start>(scheduler.submit(submission, actions)).node);
+  }
+  if (full) {
+    while (std::holds_alternative<Queued>(scheduler.submit(ask(), actions))) {
+    }
+  }
+
+  std::size_t turn = 0;
+  const std::size_t before = allocations;
+  for (auto _ : state) {
+    now += std::chrono::microseconds(10);
+    const auto submission = ask();
+    auto decision = scheduler.submit(submission, actions);
+    auto& ending = in_flight[turn++ % in_flight.size()];
+    scheduler.finished(ending.first, ending.second, {}, std::nullopt, now, actions);
+    if (const auto* start = std::get_if<Start>(&decision)) {
+      ending = {submission.request, start->node};
+    } else {
+      const auto& grant = std::get<Grant>(actions.back());
+      ending = {grant.request, grant.node};
+      actions.clear();
+    }
+    benchmark::DoNotOptimize(decision);
+  }
+  state.counters["allocations"] =
+      static_cast<double>(allocations - before) / static_cast<double>(std::max<std::int64_t>(state.iterations(), 1));
+}
+
+void BM_Decide(benchmark::State& state) { decide(state, PolicyKind::least_connections, false); }
+void BM_DecideRoundRobin(benchmark::State& state) { decide(state, PolicyKind::round_robin, false); }
+void BM_DecideQueueFull(benchmark::State& state) { decide(state, PolicyKind::least_connections, true); }
+BENCHMARK(BM_Decide)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+BENCHMARK(BM_DecideRoundRobin)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+BENCHMARK(BM_DecideQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+
+// A poll every five seconds of each of a thousand nodes, and a tick ten times a second, must not be felt.
+void BM_Poll(benchmark::State& state) {
+  const Mono now = Mono{} + std::chrono::hours(1);
+  Scheduler scheduler{SchedulerSettings{}};
+  build(scheduler, 1000, now);
+  Actions actions;
+  std::vector<ModelOnNode> models;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    models.push_back({.model = "library/model-" + std::to_string(i) + ":latest", .runner = {i}, .resident = true});
+  }
+  std::uint64_t id = 0;
+  for (auto _ : state) scheduler.observe_inventory(NodeId{id++ % 1000}, models, now, now, actions);
+}
+BENCHMARK(BM_Poll);
+
+void BM_Tick(benchmark::State& state) {
+  Mono now = Mono{} + std::chrono::hours(1);
+  Scheduler scheduler{SchedulerSettings{}};
+  build(scheduler, 1000, now);
+  Actions actions;
+  for (auto _ : state) scheduler.tick(now += std::chrono::milliseconds(100), actions);
+}
+BENCHMARK(BM_Tick);
+
+}  // namespace
+}  // namespace drover::balance
