@@ -27,7 +27,6 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
 }
 
 // ---- one request
-// -----------------------------------------------------------------------------------------------------
 
 Readiness Dispatcher::readiness(const Request& request, const Place& place, Mono now) const {
   const Node& node = *place.node;
@@ -173,7 +172,6 @@ Duration Dispatcher::retry_after(Mono now) const {
 }
 
 // ---- loads
-// -----------------------------------------------------------------------------------------------------------
 
 void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
   Node& node = *place.node;
@@ -229,7 +227,6 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
 }
 
 // ---- requests that wait
-// ----------------------------------------------------------------------------------------------
 
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
   Room room;

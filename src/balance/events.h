@@ -22,7 +22,6 @@ using RunnerKey = Id<struct RunnerTag>;  // equal for names of the same weights:
 using LoadToken = Id<struct LoadTag>;    // one load
 
 // ---- the fleet
-// -------------------------------------------------------------------------------------------------------
 
 struct NodeSpec {
   NodeId id;
@@ -45,7 +44,6 @@ struct ProbeResult {
 };
 
 // ---- requests
-// --------------------------------------------------------------------------------------------------------
 
 // The options that would make a node load the model anew (num_ctx, num_gpu, ...), hashed. 0: the request carries none
 // and wants the node's own defaults, which is a need like any other: Ollama reloads for it too.
@@ -122,7 +120,7 @@ struct LoadOutcome {
   std::optional<ErrorCode> failed{};  // none: the model is in memory
 };
 
-// ---- decisions beside the answer ---------------------------------------------------------------------------------
+// ---- decisions beside the answer
 
 // A queued request got a slot, until finished() or cancelled().
 struct Grant {

@@ -117,7 +117,6 @@ TEST(Policies, wait_when_nobody_is_ready) {
 }
 
 // ---- the rule for cold models
-// ----------------------------------------------------------------------------------------
 
 // One candidate in a few letters: b busy with 2 slots, c cold, C cold with other options in memory, e cold and full of
 // other models, o occupied, x blocked; a digit before it: requests in flight on the node.

@@ -13,7 +13,6 @@ using testing::milliseconds;
 using testing::seconds;
 
 // ---- slots and the line
-// ----------------------------------------------------------------------------------------------
 
 TEST(Scheduler, starts_a_request_on_a_warm_node_at_once) {
   Fleet fleet;
@@ -121,7 +120,6 @@ TEST(Scheduler, looks_at_the_first_sixteen_of_a_line_only) {
 }
 
 // ---- who is sent away
-// ------------------------------------------------------------------------------------------------
 
 TEST(Scheduler, row_67_refuses_a_model_that_nobody_has) {
   Fleet fleet;
@@ -228,7 +226,6 @@ TEST(Scheduler, a_client_that_leaves_while_its_grant_is_on_the_way_frees_the_slo
 }
 
 // ---- retries
-// ---------------------------------------------------------------------------------------------------------
 
 TEST(Scheduler, a_retry_avoids_the_excluded_node) {
   Fleet fleet;
@@ -306,7 +303,6 @@ TEST(Scheduler, row_14_a_model_that_is_gone_is_not_asked_for_there_until_the_nex
 }
 
 // ---- cold models
-// -----------------------------------------------------------------------------------------------------
 
 TEST(Scheduler, row_15_loads_a_cold_model_itself_and_lets_the_requests_wait) {
   Fleet fleet;
@@ -421,7 +417,6 @@ TEST(Scheduler, a_dead_runner_is_loaded_again_before_it_is_used) {
 }
 
 // ---- reload options
-// --------------------------------------------------------------------------------------------------
 
 Submission with_options(Submission submission, std::uint64_t fingerprint) {
   submission.need = {fingerprint};
@@ -496,7 +491,6 @@ TEST(Scheduler, loads_other_options_on_another_node_rather_than_dropping_these) 
 }
 
 // ---- health
-// ----------------------------------------------------------------------------------------------------------
 
 TEST(Scheduler, ejects_a_failing_node_and_moves_on) {
   Fleet fleet;
@@ -570,7 +564,6 @@ TEST(Scheduler, requests_that_hang_since_an_outage_do_not_block_the_recovery) {
 }
 
 // ---- the fleet changes
-// -----------------------------------------------------------------------------------------------
 
 TEST(Scheduler, row_95_a_removed_node_finishes_what_it_runs_and_gets_nothing_new) {
   Fleet fleet;

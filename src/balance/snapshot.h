@@ -18,7 +18,7 @@ struct RunnerSnapshot {
   bool automatic_slots = true;
   unsigned in_flight = 0;
   std::uint64_t context = 0;
-  std::optional<LoadNeed> need;  // what it was loaded with, if we did it
+  std::optional<LoadNeed> need{};  // what it was loaded with, if we did it
 };
 
 struct LoadSnapshot {
@@ -36,24 +36,27 @@ struct NodeSnapshot {
   double weight = 1;
   std::size_t in_flight = 0;
   std::size_t waiting = 0;  // requests waiting for a model of this node, here or elsewhere
-  std::optional<LoadSnapshot> loading;
-  std::vector<RunnerSnapshot> runners;
+  std::optional<LoadSnapshot> loading{};
+  std::vector<RunnerSnapshot> runners{};
 };
 
 struct ModelSnapshot {
   std::string model;
   std::size_t waiting = 0;
   std::size_t in_flight = 0;
-  std::optional<Mono> oldest;  // arrival of the first in line
+  std::optional<Mono> oldest{};  // arrival of the first in line
 };
 
 struct Snapshot {
-  std::vector<NodeSnapshot> nodes;
-  std::vector<ModelSnapshot> models;
+  std::vector<NodeSnapshot> nodes{};
+  std::vector<ModelSnapshot> models{};
   std::size_t waiting = 0;
   std::size_t in_flight = 0;
   std::size_t retries = 0;
   std::size_t retry_limit = 0;
 };
+
+class Dispatcher;
+Snapshot take_snapshot(const Dispatcher& dispatcher, Mono now);
 
 }  // namespace drover::balance

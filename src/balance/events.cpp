@@ -1,0 +1,27 @@
+#include "balance/events.h"
+
+namespace drover::balance {
+
+std::string_view name(Reason reason) {
+  switch (reason) {
+    case Reason::pinned: return "pinned";
+    case Reason::only_one: return "only_one";
+    case Reason::round_robin: return "round_robin";
+    case Reason::least_connections: return "least_connections";
+  }
+  return "";
+}
+
+std::string_view name(Why why) {
+  switch (why) {
+    case Why::no_such_model: return "no_such_model";
+    case Why::no_backend: return "no_backend";
+    case Why::queue_full: return "queue_full";
+    case Why::budget_exhausted: return "budget_exhausted";
+    case Why::deadline: return "deadline";
+    case Why::load_failed: return "load_failed";
+  }
+  return "";
+}
+
+}  // namespace drover::balance

@@ -1,0 +1,91 @@
+#include "balance/inventory.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::balance {
+namespace {
+
+std::string_view model_of(const Served& served) { return served.lane->model; }
+
+void enter_lane(Lane& lane, Node& node, Runner& runner) {
+  const auto at =
+      std::ranges::lower_bound(lane.places, node.spec.id, {}, [](const Place& place) { return place.node->spec.id; });
+  if (at != lane.places.end() && at->node == &node) {
+    at->runner = &runner;
+  } else {
+    lane.places.insert(at, {.node = &node, .runner = &runner});
+  }
+}
+
+// Notes what the poll lists. Returns what the node served before.
+std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNode> models) {
+  std::vector<Served> before = std::exchange(node.served, {});
+  for (auto& [key, runner] : node.runners) runner.listed = runner.seen_resident = false;
+  for (const ModelOnNode& model : models) {
+    Runner& runner = node.runners.try_emplace(model.runner, model.runner, node.spec.slots).first->second;
+    runner.listed = true;
+    runner.seen_resident |= model.resident;
+    if (model.context > 0) runner.context = model.context;
+    if (model.slots_hint) runner.slots.hint(*model.slots_hint);
+    const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model);
+    Lane& lane = entry->second;
+    if (is_new) lane.model = model.model;
+    node.served.push_back({.lane = &lane, .runner = &runner});
+  }
+  // Of a name that a node lists twice the lower runner key counts.
+  std::ranges::sort(node.served, {},
+                    [](const Served& served) { return std::pair(model_of(served), served.runner->key); });
+  const auto twice = std::ranges::unique(node.served, {}, &Served::lane);
+  node.served.erase(twice.begin(), twice.end());
+  return before;
+}
+
+// Who waits there is sent away if nobody else can serve it, and else may need a load elsewhere.
+void leave_lane(Dispatcher& dispatcher, Lane& lane, const Node& node, Mono now, Actions& actions) {
+  std::erase_if(lane.places, [&](const Place& place) { return place.node == &node; });
+  dispatcher.refuse_stranded(lane, now, actions);
+  dispatcher.dispatch_lane(lane, now, actions);
+}
+
+// Own knowledge leads, polls correct.
+void set_residency(Node& node, Mono asked) {
+  for (auto& [key, runner] : node.runners) {
+    const bool loading = node.load && node.load->runner == &runner;
+    const bool we_know_better = loading || runner.known_at > asked || (!runner.seen_resident && runner.in_flight > 0);
+    if (!we_know_better) node.set_resident(runner, runner.seen_resident);
+  }
+}
+
+}  // namespace
+
+void set_inventory(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNode> models, Mono asked, Mono now,
+                   Actions& actions) {
+  const std::vector<Served> before = list(dispatcher, node, models);
+  set_residency(node, asked);
+  for (const Served& served : node.served) enter_lane(*served.lane, node, *served.runner);
+  for (const Served& served : before) {
+    if (std::ranges::binary_search(node.served, model_of(served), {}, model_of)) continue;
+    leave_lane(dispatcher, *served.lane, node, now, actions);
+    dispatcher.forget_if_empty(*served.lane);
+  }
+  for (auto runner = node.runners.begin(); runner != node.runners.end();) {
+    drop_if_unused(dispatcher, node, (runner++)->second);
+  }
+}
+
+void lose_model(Dispatcher& dispatcher, Node& node, Lane& lane, Mono now, Actions& actions) {
+  std::erase_if(node.served, [&](const Served& served) { return served.lane == &lane; });
+  leave_lane(dispatcher, lane, node, now, actions);
+}
+
+void drop_if_unused(Dispatcher& dispatcher, Node& node, Runner& runner) {
+  if (runner.listed || runner.in_flight > 0 || (node.load && node.load->runner == &runner)) return;
+  if (runner.claimant != nullptr) dispatcher.release_claim(*runner.claimant);
+  node.set_resident(runner, false);
+  node.runners.erase(runner.key);
+}
+
+}  // namespace drover::balance
