@@ -1,9 +1,10 @@
 # add_layer(NAME SOURCES ... TESTS ... BENCHES ... USES layers ... LIBRARIES targets ...)
 #
 # A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
-# benchmark program `NAME_bench`. USES names the layers above it that it may include (tests/layers checks the includes).
+# benchmark program `NAME_bench`, and with DROVER_FUZZ a libFuzzer program for each of FUZZERS
+# (with FUZZ_SUPPORT compiled in). USES names the layers above it that it may include (tests/layers checks the includes).
 function(add_layer name)
-  cmake_parse_arguments(LAYER "" "" "SOURCES;TESTS;BENCHES;USES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(LAYER "" "" "SOURCES;TESTS;BENCHES;FUZZERS;FUZZ_SUPPORT;USES;LIBRARIES" ${ARGN})
   list(TRANSFORM LAYER_USES PREPEND drover_)
 
   add_library(drover_${name} STATIC ${LAYER_SOURCES})
@@ -17,6 +18,15 @@ function(add_layer name)
     target_precompile_headers(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_test.h)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
+
+  if(DROVER_FUZZ)
+    foreach(fuzzer IN LISTS LAYER_FUZZERS)
+      string(REPLACE "_fuzz.cpp" "" program ${fuzzer})
+      add_executable(${name}_${program}_fuzz ${fuzzer} ${LAYER_FUZZ_SUPPORT})
+      target_link_libraries(${name}_${program}_fuzz PRIVATE drover_${name} drover_warnings)
+      target_link_options(${name}_${program}_fuzz PRIVATE -fsanitize=fuzzer)
+    endforeach()
   endif()
 
   if(LAYER_BENCHES AND DROVER_BENCHES)

@@ -49,7 +49,7 @@ Attempt::~Attempt() {
   if (!upstream_ || complete_) return;
   const Mono safe = sent_at_ == kNever ? exchange_.loop().now() : sent_at_ + exchange_.settings().minimum_run;
   auto stream = upstream_->release();
-  if (safe > exchange_.loop().now()) {
+  if (safe > exchange_.loop().now() && !stream->hung_up()) {
     exchange_.worker.run_in_background(cut_later(std::move(stream), std::move(slot_), safe));
   } else {
     stream->abort();

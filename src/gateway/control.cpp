@@ -36,8 +36,8 @@ struct Control::Node {
   net::Signal look;  // notified: probe now
 };
 
-Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, Setup setup,
-                 Publish publish)
+Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log,
+                 GatewaySetup setup, Publish publish)
     : network_(network),
       resolver_(resolver),
       scheduler_(scheduler),
@@ -93,7 +93,7 @@ void Control::start(net::Signal& first_round) {
   flows_.spawn(tick());
 }
 
-void Control::apply(Setup setup) {
+void Control::apply(GatewaySetup setup) {
   const auto before = nodes_;
   scheduler_.change(
       [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.update_settings(setup.scheduler); });

@@ -17,7 +17,7 @@
 namespace drover::gateway {
 
 // What an operator decides: at the start, and again with each reload.
-struct Setup {
+struct GatewaySetup {
   std::vector<fleet::NodeSpec> nodes;  // `id` is given out here: the same name keeps its id
   GatewaySettings settings;
   balance::SchedulerSettings scheduler;
@@ -30,7 +30,7 @@ class Control final : public ControlLink, public ControlSink {
  public:
   using Publish = std::function<void(std::shared_ptr<const Published>)>;  // to every worker
 
-  Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, Setup setup,
+  Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, GatewaySetup setup,
           Publish publish);
   ~Control();
 
@@ -39,7 +39,7 @@ class Control final : public ControlLink, public ControlSink {
   // Begins to probe. `first_round` is notified when every node has answered, or failed to, once.
   void start(net::Signal& first_round);
   // New settings and nodes, whole. Nodes that are gone get no new requests; what runs there finishes.
-  void apply(Setup setup);
+  void apply(GatewaySetup setup);
   // Ends all flows; awaited by the owner before it dies.
   net::Task<> stop();
 
@@ -82,7 +82,7 @@ class Control final : public ControlLink, public ControlSink {
   net::Resolver& resolver_;
   SharedScheduler& scheduler_;
   Log& log_;
-  Setup setup_;
+  GatewaySetup setup_;
   Publish publish_;
   std::shared_ptr<const Published> published_;
   std::map<std::string, NodeId> ids_;              // of every name there ever was

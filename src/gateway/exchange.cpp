@@ -55,17 +55,9 @@ net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duratio
                                  body, own);
 }
 
-api::Reason reason_of(std::string_view slug) {
-  for (std::size_t i = 0; i < api::kReasonCount; ++i) {
-    const auto reason = static_cast<api::Reason>(i);
-    if (api::slug(reason) == slug) return reason;
-  }
-  return api::Reason::syntax;
-}
-
 net::Task<bool> answer_reject(Exchange& exchange) {
   const http::Reject& reject = exchange.client.refusal();
-  const api::Reason reason = reason_of(reject.reason);
+  const api::Reason reason = api::reason_named(reject.reason).value_or(api::Reason::syntax);
   if (!exchange.request_id.empty()) {
     co_return co_await answer_refusal(exchange, {reason, reject.status, reject.detail});
   }

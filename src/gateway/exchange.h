@@ -70,9 +70,6 @@ net::Task<bool> answer_unread(Exchange& exchange, wire::ServerConnection::Read r
 // The fields that every answer carries.
 std::vector<http::Field> answer_fields(const Exchange& exchange);
 
-// The reason with this slug; `syntax` for slugs that only parsers know.
-api::Reason reason_of(std::string_view slug);
-
 // The last step: metrics and the line of the access log.
 void account(Exchange& exchange);
 

@@ -6,7 +6,7 @@
 
 namespace drover::gateway {
 
-Gateway::Gateway(GatewayParts parts, Setup setup)
+Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
     : parts_(std::move(parts)),
       metrics_(parts_.workers.size()),
       buffers_(setup.settings.buffers),
@@ -69,7 +69,7 @@ Result<net::Endpoint> Gateway::listen_admin(const net::Endpoint& at) {
   return admin_at_;
 }
 
-void Gateway::apply(Setup setup) {
+void Gateway::apply(GatewaySetup setup) {
   buffers_.set_limit(setup.settings.buffers);
   control_.apply(std::move(setup));
 }
@@ -122,7 +122,7 @@ std::string Gateway::metrics_page() const {
   const auto snapshot = scheduler_.snapshot(now);
   observe::Gauges gauges;
   for (const NodeAddress& node : control_.published()->nodes) {
-    gauges.nodes.push_back({node.name, node.reachable, balance::name(node.health)});
+    gauges.nodes.push_back({node.name, node.reachable, node.health});
   }
   for (const auto& model : snapshot.models) {
     const fleet::Model* known = control_.published()->fleet->find(model.model);

@@ -32,7 +32,7 @@ struct GatewayParts {
 // until `ended` was called.
 class Gateway {
  public:
-  Gateway(GatewayParts parts, Setup setup);
+  Gateway(GatewayParts parts, GatewaySetup setup);
   ~Gateway();
 
   // The control loop begins to probe; `first_round` as Control::start.
@@ -43,7 +43,7 @@ class Gateway {
   Result<net::Endpoint> listen_admin(const net::Endpoint& at);
 
   // Swaps settings and nodes whole; live streams never notice.
-  void apply(Setup setup);
+  void apply(GatewaySetup setup);
   void note_reload(bool ok);
 
   // Ends politely within the drain grace of the settings; `ended` is called on the control loop.

@@ -62,7 +62,7 @@ net::Task<bool> serve_local(Exchange& exchange) {
 
 net::Task<bool> serve_show(Exchange& exchange) {
   BufferLease lease(exchange.worker.shared().buffers);
-  PromptBody body(api::Route::show, exchange.settings().small_body, lease, false);
+  PromptBody body(api::Route::show, {.small = exchange.settings().small_body}, lease, api::Coding::identity);
   const auto read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != wire::ServerConnection::Read::complete) co_return co_await answer_unread(exchange, read);

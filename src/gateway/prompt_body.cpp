@@ -1,12 +1,21 @@
 #include "gateway/prompt_body.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace drover::gateway {
+namespace {
 
-PromptBody::PromptBody(api::Route route, Bytes limit, BufferLease& lease, bool zstd)
-    : limit_(limit), lease_(lease), scanner_(route) {
-  if (zstd) zstd_ = std::make_unique<wire::ZstdDecoder>(std::min(limit, kMaxDecodedZstd));
+http::Reject to_reject(const api::Refusal& refusal) {
+  return {refusal.status, api::slug(refusal.reason), refusal.message};
+}
+
+}  // namespace
+
+PromptBody::PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, api::Coding coding)
+    : route_(route), bounds_(bounds), lease_(lease), scanner_(route) {
+  if (coding == api::Coding::zstd) {
+    zstd_ = std::make_unique<wire::ZstdDecoder>(std::min(api::body_bound(route, bounds), bounds.decoded));
+  }
 }
 
 std::optional<http::Reject> PromptBody::take(std::string_view piece) {
@@ -18,8 +27,7 @@ std::optional<http::Reject> PromptBody::take(std::string_view piece) {
   });
   if (reject) return reject;
   if (!fed && fed.error().code == ErrorCode::too_large) {
-    return http::Reject{413, "body_too_large",
-                        fmt::format("the decoded body is larger than {} bytes", kMaxDecodedZstd.value)};
+    return to_reject(api::refuse(api::Reason::body_too_large, fed.error().detail));
   }
   if (!fed) return http::Reject{400, "decode", "the body is not valid zstd: " + fed.error().detail};
   return std::nullopt;
@@ -27,9 +35,7 @@ std::optional<http::Reject> PromptBody::take(std::string_view piece) {
 
 std::optional<http::Reject> PromptBody::keep(std::string_view piece) {
   const std::size_t size = text_.size() + piece.size();
-  if (size > limit_.value) {
-    return http::Reject{413, "body_too_large", fmt::format("the body is larger than {} bytes", limit_.value)};
-  }
+  if (const auto refusal = api::refuse_length(route_, Bytes{size}, bounds_)) return to_reject(*refusal);
   // Counted as the memory that the string may take when it grows, not only as what has arrived.
   if (size > text_.capacity() && !lease_.resize(std::max(size, 2 * text_.capacity()))) {
     return http::Reject{503, "buffer_budget", "the gateway holds as many request bodies as it may; try again"};

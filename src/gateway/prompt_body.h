@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "api/body_rules.h"
 #include "api/body_scanner.h"
 #include "gateway/buffer_budget.h"
 #include "wire/server_connection.h"
@@ -12,12 +13,9 @@
 
 namespace drover::gateway {
 
-// A body that Ollama takes compressed: more of it than this is refused, as Ollama does.
-inline constexpr Bytes kMaxDecodedZstd = 20_MiB;
-
 class PromptBody final : public wire::BodySink {
  public:
-  PromptBody(api::Route route, Bytes limit, BufferLease& lease, bool zstd);
+  PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, api::Coding coding);
 
   // Refusals: 413 body_too_large, 503 buffer_budget, 400 decode. What the scanner refuses is kept for finish(), so that
   // the client's framing is read to its end and the connection stays usable.
@@ -32,7 +30,8 @@ class PromptBody final : public wire::BodySink {
  private:
   std::optional<http::Reject> keep(std::string_view piece);
 
-  const Bytes limit_;
+  const api::Route route_;
+  const api::BodyBounds bounds_;
   BufferLease& lease_;
   api::BodyScanner scanner_;
   std::unique_ptr<wire::ZstdDecoder> zstd_;  // null: the body came plain

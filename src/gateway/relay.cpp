@@ -8,6 +8,8 @@
 namespace drover::gateway {
 namespace {
 
+constexpr Duration kEndOfBody = std::chrono::seconds(1);
+
 using End = Relayed::End;
 using State = wire::BodyDecoder::State;
 
@@ -74,7 +76,10 @@ class Relay {
   net::Task<Relayed> run(wire::BodyDecoder::Piece piece) {
     Mono last_byte = client_.loop().now();
     while (true) {
-      if (const auto ended = take(piece)) co_return *ended;
+      if (const auto ended = take(piece)) {
+        if (ended->end == End::complete && !upstream_.body_is_done()) co_await await_end_of_body();
+        co_return *ended;
+      }
       if (!has_room()) {
         if (const auto stopped = co_await make_room()) co_return *stopped;
       }
@@ -114,7 +119,9 @@ class Relay {
       outlet_.pass(piece.payload);
       return cut(api::Reason::upstream_truncated, observe::CutCause::protocol);
     }
-    const bool told = task_.shape != http::StreamShape::bytes && (tap_.terminator_seen() || tap_.error_seen());
+    // What a node sends behind its last line is not waited for.
+    const bool told =
+        task_.shape != http::StreamShape::bytes && tap_.at_boundary() && (tap_.terminator_seen() || tap_.error_seen());
     if (piece.state == State::more && !told) {
       if (!piece.payload.empty() && !outlet_.pass(piece.payload)) return gone();
       return std::nullopt;
@@ -135,6 +142,16 @@ class Relay {
     }
     outlet_.pass(piece.payload);
     return cut(api::Reason::upstream_truncated, observe::CutCause::no_terminator);
+  }
+
+  // The client has all of its answer. A node's last chunk often comes a moment after its last line, and with it the
+  // connection can be used again; anything else that comes means that it cannot.
+  net::Task<> await_end_of_body() {
+    const Mono deadline = client_.loop().now() + kEndOfBody;
+    while (!upstream_.body_is_done()) {
+      const auto bytes = co_await upstream_.stream().read_some(deadline);
+      if (!bytes || bytes->empty() || !upstream_.decode(*bytes).payload.empty()) co_return;
+    }
   }
 
   bool has_room() {

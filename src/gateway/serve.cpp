@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/body_rules.h"
 #include "api/command.h"
 #include "api/model_name.h"
 #include "api/model_refusal.h"
@@ -18,7 +19,6 @@
 #include "gateway/relay.h"
 #include "gateway/reload_options.h"
 #include "guard/cloud.h"
-#include "http/media_type.h"
 
 namespace drover::gateway {
 namespace {
@@ -375,24 +375,19 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
 net::Task<bool> serve_inference(Exchange& exchange) {
   const http::RequestHead& head = exchange.incoming.head;
   const api::Route route = exchange.match.route;
-  const bool zstd = head.content_encoding() == "zstd" && exchange.dialect == api::Dialect::openai;
-  if (!head.content_encoding().empty() && head.content_encoding() != "identity" && !zstd) {
-    co_return co_await answer_refusal(exchange,
-                                      {api::Reason::decode, 415, "this content encoding is not accepted here"});
-  }
-  if (!http::multipart_boundary_is_valid(head.content_type())) {
-    co_return co_await answer_refusal(exchange, {api::Reason::decode, 400, "the multipart boundary is malformed"});
-  }
-  if (head.content_length() > exchange.settings().prompt_body.value) {
+  const api::BodyBounds bounds{.prompt = exchange.settings().prompt_body, .small = exchange.settings().small_body};
+  const auto coding = api::body_coding(route, head.content_encoding());
+  if (!coding) co_return co_await answer_refusal(exchange, coding.error());
+  if (auto refusal = api::refuse_content_type(head.content_type()))
+    co_return co_await answer_refusal(exchange, *refusal);
+  if (auto refusal = api::refuse_length(route, Bytes{head.content_length()}, bounds)) {
     exchange.client.close_after_this();
-    co_return co_await answer_refusal(
-        exchange, api::refuse(api::Reason::body_too_large,
-                              fmt::format("the body is larger than {} bytes", exchange.settings().prompt_body.value)));
+    co_return co_await answer_refusal(exchange, *refusal);
   }
 
   // Read and understand, in one pass.
   BufferLease lease(exchange.worker.shared().buffers);
-  PromptBody body(route, exchange.settings().prompt_body, lease, zstd);
+  PromptBody body(route, bounds, lease, *coding);
   const Read read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != Read::complete) co_return co_await answer_unread(exchange, read);

@@ -42,7 +42,7 @@ class UpstreamPool {
 
   net::Network& network_;
   Duration idle_;
-  std::size_t kept_;  // per node; more were only needed in a burst
+  std::size_t kept_;                            // per node; more were only needed in a burst
   std::map<NodeId, std::deque<Pooled>> pools_;  // newest at the back
 };
 

@@ -176,13 +176,19 @@ class SimStream final : public Stream {
 
 class SimListener final : public Listener {
  public:
-  SimListener(SimWorld& world, SimLoop& loop, const Endpoint& local) : world_(world), loop_(loop), local_(local) {
-    world_.listeners_[local_] = this;
+  SimListener(SimWorld& world, SimLoop& loop, const Endpoint& local, bool shared)
+      : world_(world), loop_(loop), local_(local), shared_(shared) {
+    world_.listeners_[local_].push_back(this);
   }
-  ~SimListener() override { world_.listeners_.erase(local_); }
+  ~SimListener() override {
+    auto& sharing = world_.listeners_[local_];
+    std::erase(sharing, this);
+    if (sharing.empty()) world_.listeners_.erase(local_);
+  }
 
   Endpoint local() const override { return local_; }
   Loop& loop() { return loop_; }
+  bool shared() const { return shared_; }
 
   Task<IoResult<std::unique_ptr<Stream>>> accept() override {
     const auto waited = co_await Incoming{*this};
@@ -216,6 +222,7 @@ class SimListener final : public Listener {
   SimWorld& world_;
   SimLoop& loop_;
   Endpoint local_;
+  bool shared_;
   std::deque<std::unique_ptr<Stream>> queue_;
   Flow* acceptor_ = nullptr;
 };
@@ -224,13 +231,14 @@ SimLoop::SimLoop(SimWorld& world) : Loop(world.clock()), world_(world) { world.l
 
 void SimLoop::post(std::move_only_function<void()> work) { world_.schedule(world_.clock_.mono(), std::move(work)); }
 
-Result<std::unique_ptr<Listener>> SimNetwork::listen(const Endpoint& at, ListenOptions) {
+Result<std::unique_ptr<Listener>> SimNetwork::listen(const Endpoint& at, ListenOptions options) {
   Endpoint local = at;
   if (local.port == 0) local.port = world_.next_port_++;
-  if (world_.listeners_.contains(local)) {
+  const auto taken = world_.listeners_.find(local);
+  if (taken != world_.listeners_.end() && !(options.shared_port && taken->second.front()->shared())) {
     return Error{ErrorCode::system, Side::gateway, "cannot listen on " + to_text(local) + ": address in use"};
   }
-  return std::make_unique<SimListener>(world_, loop_, local);
+  return std::make_unique<SimListener>(world_, loop_, local, options.shared_port);
 }
 
 Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadline) {
@@ -247,7 +255,9 @@ Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadl
   auto link = std::make_shared<Link>(world_);
   Endpoint from = *parse_ip("127.0.0.1", world_.next_port_++);
   auto ours = std::make_unique<SimStream>(loop_, link, 0, to);
-  listener->second->connect(std::make_unique<SimStream>(listener->second->loop(), link, 1, from));
+  auto& sharing = listener->second;
+  SimListener& chosen = *sharing[sharing.size() == 1 ? 0 : world_.random().below(sharing.size())];
+  chosen.connect(std::make_unique<SimStream>(chosen.loop(), link, 1, from));
   co_return ours;
 }
 

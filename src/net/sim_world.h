@@ -89,7 +89,7 @@ class SimWorld {
   std::vector<Event> events_;  // a heap
   std::uint64_t sequence_ = 0;
   std::vector<SimLoop*> loops_;
-  std::map<Endpoint, SimListener*> listeners_;
+  std::map<Endpoint, std::vector<SimListener*>> listeners_;  // several where the port is shared
   std::map<Endpoint, Reach> reach_;
   std::uint16_t next_port_ = 30000;
 };

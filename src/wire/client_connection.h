@@ -40,7 +40,7 @@ class ClientConnection {
   // gives each read to `decode`. Pieces are views into the loop's buffer.
   BodyDecoder::Piece first();
   BodyDecoder::Piece decode(std::string_view bytes);
-  bool body_is_empty() const { return body_.empty(); }
+  bool body_is_done() const { return done_; }
   bool ends_at_close() const { return body_.ends_at_close(); }
   std::string_view decode_reason() const { return body_.reason(); }
   // Reads the rest of the body, up to `limit` bytes. Errors: as read_head, and too_large.

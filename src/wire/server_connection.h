@@ -22,7 +22,7 @@ struct ServerLimits {
   Duration body_silence = std::chrono::seconds(30);  // between bytes of a body
   Bytes body_rate = 1_KiB;                           // a second at least, once body_silence is over
   Duration idle = std::chrono::seconds(75);          // keep-alive without a request
-  std::size_t requests = 1000;  // on one connection; the last answer says so
+  std::size_t requests = 1000;                       // on one connection; the last answer says so
   Duration stalled = std::chrono::seconds(60);       // the client takes nothing of an answer
   Bytes drained = 64_KiB;                            // of a body nobody wants, before the connection closes instead
   Duration linger = std::chrono::seconds(5);         // after our last answer, for the client's last bytes

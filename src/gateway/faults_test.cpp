@@ -1,0 +1,430 @@
+// What goes wrong on the side of the nodes, and what the client gets: rows of the fault matrix, whole gateway,
+// simulated world. A "row" is a row of that matrix.
+#include <gtest/gtest.h>
+
+#include "gateway/test_world.h"
+
+namespace drover::gateway::test {
+namespace {
+
+const std::string kChatPath = "/api/chat";
+
+struct NodeFault {
+  std::string_view name;
+  Script script;            // of the first node that is asked
+  std::string_view status;  // of the answer
+  std::string_view reason;  // x-drover-reason; empty: none
+  std::size_t asked;        // attempts over all nodes
+};
+
+std::string header(const Got& got, std::string_view name) {
+  const auto at = got.bytes.find(fmt::format("\r\n{}: ", name));
+  if (at == std::string::npos) return {};
+  const auto begin = at + name.size() + 4;
+  return got.bytes.substr(begin, got.bytes.find("\r\n", begin) - begin);
+}
+
+// Faults before the first byte that another node may mend.
+TEST(Faults, what_may_be_repeated_is_answered_by_another_node) {
+  const NodeFault faults[] = {
+      {"row_03_reset_before_headers", {Reset{}}, "HTTP/1.1 200", "", 2},
+      {"row_04_closed_before_headers", {Close{}}, "HTTP/1.1 200", "", 2},
+      {"row_11_server_busy",
+       {Send{whole(R"({"error":"server busy, please try again.  maximum pending requests exceeded"})", 503)}},
+       "HTTP/1.1 200",
+       "",
+       2},
+      {"row_14_model_gone", {Send{whole(R"({"error":"model 'm' not found"})", 404)}}, "HTTP/1.1 200", "", 2},
+      {"runner_died",
+       {Send{whole(R"({"error":"model runner has unexpectedly stopped, this may be due to resource limitations"})",
+                   500)}},
+       "HTTP/1.1 200",
+       "",
+       2},
+      {"head_sent_early_then_reset", {Send{stream_head()}, Pause{50ms}, Reset{}}, "HTTP/1.1 200", "", 2},
+  };
+  for (const NodeFault& fault : faults) {
+    World world;
+    for (auto& node : world.nodes) node->play({fault.script, chat_stream(3)});
+    // Both nodes fail their first request; so the third attempt is a second one on the first node, or there is none.
+    world.nodes[1]->play({chat_stream(3)});
+    const auto got = world.send(post(kChatPath, kChat));
+    // Whichever node is asked first: make sure the faulty one is.
+    ASSERT_TRUE(world.run_until([&] { return got->bytes.find(kEnd) != std::string::npos; }, 1min))
+        << fault.name << got->bytes;
+    EXPECT_EQ(got->status(), fault.status) << fault.name;
+    EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), fault.asked) << fault.name;
+    EXPECT_EQ(header(*got, "x-drover-node"), "b") << fault.name;
+    world.clients.cancel_all();
+    world.expect_at_rest();
+  }
+}
+
+// Faults that no second attempt may mend, or that no node is left for.
+TEST(Faults, what_may_not_be_repeated_is_told) {
+  const std::string html = whole("<html>Bad Gateway</html>", 200, "text/html");
+  std::string many_interim;
+  for (int i = 0; i < 9; ++i) many_interim += "HTTP/1.1 102 Processing\r\n\r\n";
+  const NodeFault faults[] = {
+      {"row_13_500_with_json_passes_unchanged", {Send{whole(R"({"error":"boom"})", 500)}}, "HTTP/1.1 500", "", 1},
+      {"400_passes_unchanged", {Send{whole(R"({"error":"bad"})", 400)}}, "HTTP/1.1 400", "", 1},
+      {"row_16_html_page", {Send{html}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+      {"row_16_html_error", {Send{whole("<html>", 502, "text/html")}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+      {"row_22_bad_chunk_size", {Send{stream_head() + "zz\r\n"}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+      {"row_25_two_lengths",
+       {Send{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1},
+      {"row_28_too_many_interim_heads", {Send{many_interim + whole("{}")}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+      {"row_29_switching_protocols",
+       {Send{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1},
+      {"row_30_header_too_large",
+       {Send{"HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n"}},
+       "HTTP/1.1 502",
+       "upstream_headers",
+       1},
+      {"row_31_garbage", {Send{"hello there, this is no HTTP\r\n\r\n"}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+  };
+  for (const NodeFault& fault : faults) {
+    World world;
+    for (auto& node : world.nodes) node->play({fault.script});
+    const auto got = world.send(post(kChatPath, kChat), 5s);
+    ASSERT_TRUE(world.finish()) << fault.name;
+    EXPECT_EQ(got->status(), fault.status) << fault.name << "\n" << got->bytes;
+    EXPECT_EQ(header(*got, "x-drover-reason"), fault.reason) << fault.name;
+    EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), fault.asked) << fault.name;
+    world.expect_at_rest();
+  }
+}
+
+TEST(Faults, row_01_a_refused_connection_goes_to_another_node_and_none_left_is_503) {
+  World world;
+  world.nodes[0]->kill();
+  world.run_for(10ms);
+  for (int i = 0; i < 5; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 200") << i;
+  }
+  world.nodes[1]->kill();
+  world.run_for(10ms);
+  const auto got = world.send(post(kChatPath, kChat), 10s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 503") << got->bytes;
+  EXPECT_EQ(header(*got, "x-drover-reason"), "no_backend");
+  EXPECT_NE(header(*got, "Retry-After"), "");
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_02_a_blackhole_costs_the_connect_timeout_and_no_request) {
+  for (const std::size_t blackholes : {1U, 2U}) {
+    World world;
+    for (std::size_t i = 0; i < blackholes; ++i) {
+      world.world.set_reach(world.nodes[i]->endpoint(), net::Reach::blackhole);
+    }
+    const auto got = world.send(post(kChatPath, kChat), 20s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), blackholes == 1 ? "HTTP/1.1 200" : "HTTP/1.1 504") << got->bytes;
+    world.expect_at_rest();
+  }
+}
+
+TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
+  World world({.nodes = 1});
+  const auto first = world.send(post(kChatPath, kChat, "Connection: close\r\n"));
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(first->status(), "HTTP/1.1 200");
+  world.nodes[0]->play({chat_stream(3), {Close{}}, chat_stream(3)});
+  const auto second = world.send(post(kChatPath, kChat, "Connection: close\r\n"));
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(second->status(), "HTTP/1.1 200") << second->bytes;
+  EXPECT_EQ(world.nodes[0]->seen().size(), 3U);
+  EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_05_a_node_that_never_answers_ends_with_its_probes_or_the_deadline) {
+  {
+    // Its probes pass: it may be loading. Only the deadline of the request ends the wait.
+    World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.request = 1min; }});
+    world.nodes[0]->play({{Hang{}}});
+    const auto got = world.send(post(kChatPath, kChat), 5min);
+    ASSERT_TRUE(world.run_until([&] { return !got->bytes.empty(); }, 10min));
+    EXPECT_EQ(got->status(), "HTTP/1.1 504") << got->bytes;
+    EXPECT_GE(world.now(), Mono{} + 1min);
+    world.clients.cancel_all();
+    world.expect_at_rest();
+  }
+  {
+    // Its probes fail: it is dead, and nobody knows what it did with the request, so it is not repeated.
+    World world;
+    for (auto& node : world.nodes) node->play({{Hang{}}});
+    const auto got = world.send(post(kChatPath, kChat), 5min);
+    world.run_for(1s);
+    for (auto& node : world.nodes) node->freeze(true);
+    ASSERT_TRUE(world.run_until([&] { return !got->bytes.empty(); }, 5min));
+    EXPECT_EQ(got->status(), "HTTP/1.1 504") << got->bytes;
+    EXPECT_EQ(header(*got, "x-drover-reason"), "first_byte_timeout");
+    EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), 1U);
+    EXPECT_LT(world.now(), Mono{} + 1min);
+    world.clients.cancel_all();
+    world.expect_at_rest();
+  }
+}
+
+TEST(Faults, row_24_length_and_chunked_the_chunks_win_and_the_connection_is_not_reused) {
+  World world({.nodes = 1});
+  world.nodes[0]->play({{Send{"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: 5\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n" +
+                              chunk(done_line()) + kEnd}},
+                        chat_stream(1)});
+  for (int i = 0; i < 2; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_TRUE(got->status() == "HTTP/1.1 200" || got->status() == "HTTP/1.1 502") << got->bytes;
+  }
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_26_and_40_bytes_behind_an_answer_are_dropped_with_their_connection) {
+  World world({.nodes = 1});
+  const std::string smuggled = whole(R"({"evil":true})");
+  world.nodes[0]->play({{Send{stream_head() + chunk(done_line()) + kEnd + smuggled}}, chat_stream(1)});
+  for (int i = 0; i < 2; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 200");
+    EXPECT_EQ(got->bytes.find("evil"), std::string::npos);
+  }
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_27_an_unsolicited_answer_on_an_idle_connection_is_never_used) {
+  World world({.nodes = 1});
+  Script late = chat_stream(1);
+  late.push_back(Pause{500ms});
+  late.push_back(Send{whole("{}", 408)});
+  world.nodes[0]->play({late, chat_stream(2)});
+  const auto first = world.send(post(kChatPath, kChat), 200ms);
+  ASSERT_TRUE(world.finish());
+  world.run_for(1s);
+  const auto second = world.send(post(kChatPath, kChat), 1s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(second->status(), "HTTP/1.1 200");
+  EXPECT_NE(second->bytes.find("t1 "), std::string::npos);
+  world.expect_at_rest();
+}
+
+// ---- after the first byte
+// --------------------------------------------------------------------------------------------
+
+struct CutCase {
+  std::string_view name;
+  Script tail;  // after two tokens
+};
+
+const CutCase kCuts[] = {
+    {"row_17_reset", {Pause{20ms}, Reset{}}},
+    {"row_18_fin_without_last_chunk", {Pause{20ms}, Close{}}},
+    {"row_22_garbage_chunk", {Send{"xyz\r\n"}}},
+    {"row_23_endless_extension", {Send{"5;" + std::string(5000, 'x')}}},
+    {"row_36_clean_end_without_terminator", {Send{kEnd}}},
+    {"fin_inside_a_line", {Send{chunk(R"({"model":"m","mess)")}, Pause{20ms}, Close{}}},
+};
+
+TEST(Faults, a_cut_stream_ends_with_an_error_frame_and_unclean_in_both_dialects) {
+  for (const CutCase& cut : kCuts) {
+    World world;
+    Script script{Send{stream_head() + chunk(token_line(0))}, Send{chunk(token_line(1))}};
+    script.insert(script.end(), cut.tail.begin(), cut.tail.end());
+    for (auto& node : world.nodes) node->play({script});
+    const auto got = world.send(post(kChatPath, kChat), 30s);
+    ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min)) << cut.name;
+    bool clean = true;
+    const std::string body = got->body(&clean);
+    EXPECT_FALSE(clean) << cut.name;
+    EXPECT_EQ(body.find(token_line(0) + token_line(1) + R"({"error":")"), 0U) << cut.name << ": " << body;
+    EXPECT_TRUE(body.ends_with("}\n")) << cut.name << ": " << body;
+    EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), 1U) << cut.name << ": never repeated";
+    world.expect_at_rest();
+    EXPECT_EQ(world.log().back()["drover.outcome"], "truncated") << cut.name << world.access_log;
+  }
+}
+
+TEST(Faults, a_cut_openai_stream_ends_with_an_error_event_and_without_done) {
+  World world;
+  const std::string event =
+      R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":null}]})"
+      "\n\n";
+  for (auto& node : world.nodes) {
+    node->play({{Send{stream_head("text/event-stream") + chunk(event)}, Pause{20ms}, Reset{}}});
+  }
+  const auto got = world.send(
+      post("/v1/chat/completions", R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]})"), 30s);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+  bool clean = true;
+  const std::string body = got->body(&clean);
+  EXPECT_FALSE(clean);
+  EXPECT_EQ(body.find(event + R"(data: {"error":{)"), 0U) << body;
+  EXPECT_EQ(body.find("[DONE]"), std::string::npos);
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_19_a_body_short_of_its_length_is_cut_short_for_the_client_too) {
+  World world;
+  for (auto& node : world.nodes) {
+    node->play({{Send{"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"model\":"},
+                 Pause{20ms}, Close{}}});
+  }
+  const auto got =
+      world.send(post(kChatPath, R"({"model":"m","stream":false,"messages":[{"role":"user","content":"hi"}]})"), 30s);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+  EXPECT_EQ(got->body(), "{\"model\":");
+  world.expect_at_rest();
+  EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
+}
+
+TEST(Faults, row_20_a_stalled_stream_is_cut_after_the_silence_and_the_node_freed) {
+  World world({.nodes = 1});
+  world.nodes[0]->play({{Send{stream_head() + chunk(token_line(0))}, Hang{}}});
+  const auto got = world.send(post(kChatPath, kChat), 10min);
+  const Mono began = world.now();
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 10min));
+  EXPECT_GE(world.now() - began, 120s);
+  EXPECT_LE(world.now() - began, 122s);
+  EXPECT_NE(got->body().find("{\"error\""), std::string::npos);
+  world.run_for(1s);
+  EXPECT_TRUE(world.nodes[0]->seen()[0].left);
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_20_silence_may_last_while_a_live_node_works_on_tools) {
+  World world({.nodes = 1});
+  Script script{Send{stream_head() + chunk(token_line(0))}, Pause{5min}, Send{chunk(done_line()) + kEnd}};
+  world.nodes[0]->play({script});
+  const auto got = world.send(
+      post(kChatPath, R"({"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function"}]})"),
+      10min);
+  ASSERT_TRUE(world.run_until([&] { return got->bytes.ends_with(kEnd) || got->ended || got->broke; }, 10min));
+  EXPECT_TRUE(got->bytes.ends_with(kEnd)) << got->body();
+  world.clients.cancel_all();
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_21_a_drip_is_allowed_until_the_longest_life_of_a_request) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.request = 2min; }});
+  Script script;
+  for (int i = 0; i < 300; ++i) {
+    script.push_back(Pause{1s});
+    script.push_back(Send{(i == 0 ? stream_head() : "") + chunk(token_line(i))});
+  }
+  world.nodes[0]->play({script});
+  const auto got = world.send(post(kChatPath, kChat), 10min);
+  const Mono began = world.now();
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 10min));
+  EXPECT_GE(world.now() - began, 119s);
+  EXPECT_LE(world.now() - began, 122s);
+  EXPECT_NE(got->body().find("t100 "), std::string::npos);
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_36_the_nodes_own_error_line_is_forwarded_and_then_the_connection_broken) {
+  World world({.nodes = 1});
+  const std::string line = R"({"error":"an error was encountered while running the model: unexpected EOF"})"
+                           "\n";
+  world.nodes[0]->play({{Send{stream_head() + chunk(token_line(0)) + chunk(line) + kEnd}}});
+  const auto got = world.send(post(kChatPath, kChat), 30s);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+  bool clean = true;
+  EXPECT_EQ(got->body(&clean), token_line(0) + line);
+  EXPECT_FALSE(clean);
+  world.expect_at_rest();
+  EXPECT_EQ(world.log().back()["drover.outcome"], "failed");
+}
+
+TEST(Faults, row_36_one_object_that_is_not_done_passes_and_counts_as_truncated) {
+  World world({.nodes = 1});
+  const std::string object = R"({"model":"m","message":{"role":"assistant","content":"half"},"done":false})";
+  world.nodes[0]->play({{Send{whole(object)}}});
+  const auto got =
+      world.send(post(kChatPath, R"({"model":"m","stream":false,"messages":[{"role":"user","content":"hi"}]})"), 1s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->body(), object);
+  world.expect_at_rest();
+  EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
+}
+
+TEST(Faults, row_37_what_a_node_sends_behind_its_terminator_is_discarded) {
+  World world({.nodes = 1});
+  world.nodes[0]->play({{Send{stream_head() + chunk(token_line(0)) + chunk(done_line())}, Pause{100ms},
+                         Send{chunk(token_line(9)) + kEnd}},
+                        chat_stream(1)});
+  for (int i = 0; i < 2; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    bool clean = false;
+    EXPECT_EQ(got->body(&clean), token_line(0) + done_line());
+    EXPECT_TRUE(clean);
+  }
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_35_answers_arrive_byte_for_byte_however_the_node_cuts_them) {
+  const std::string line =
+      "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"\xe2\x82\xac\xf0\x9f\x98\x80 "
+      "\\\"done\\\":true\"},\"done\":false}\n";
+  const std::string all = line + line + done_line();
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world({.nodes = 1, .seed = seed, .network = {.jitter = 200us, .max_read = 1 + seed, .max_write = 7 * seed}});
+    Script script{Send{stream_head()}};
+    Random random(seed);
+    for (std::size_t at = 0; at < all.size();) {
+      const std::size_t size = std::min<std::size_t>(all.size() - at, 1 + random.below(40));
+      script.push_back(Send{chunk(all.substr(at, size))});
+      script.push_back(Pause{1ms});
+      at += size;
+    }
+    script.push_back(Send{kEnd});
+    world.nodes[0]->play({script});
+    const auto got = world.send(post(kChatPath, kChat), 10s);
+    ASSERT_TRUE(world.finish());
+    bool clean = false;
+    EXPECT_EQ(got->body(&clean), all) << "seed " << seed;
+    EXPECT_TRUE(clean);
+    world.expect_at_rest();
+  }
+}
+
+TEST(Faults, row_34_a_line_of_ten_megabytes_passes_unaffected) {
+  World world({.nodes = 1});
+  const std::string line = R"({"model":"m","response":")" + std::string(10'000'000, 'x') + "\",\"done\":false}\n";
+  world.nodes[0]->play({{Send{stream_head() + chunk(line)}, Send{chunk(done_line()) + kEnd}}});
+  const auto got = world.send(post("/api/generate", R"({"model":"m","prompt":"x"})"), 1min);
+  ASSERT_TRUE(world.run_until([&] { return got->bytes.ends_with(kEnd) || got->ended; }, 2min));
+  bool clean = false;
+  EXPECT_TRUE(got->body(&clean) == line + done_line());
+  EXPECT_TRUE(clean);
+  world.clients.cancel_all();
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_38_a_fast_node_is_not_read_while_its_client_is_slow) {
+  World world({.nodes = 1});
+  Script script{Send{stream_head()}};
+  for (int i = 0; i < 100; ++i) script.push_back(Send{chunk(std::string(100'000, 'x') + "\n")});
+  script.push_back(Hang{});
+  world.nodes[0]->play({script});
+  const auto got = world.send_and_never_read(post(kChatPath, kChat), 20s);
+  world.run_for(10s);
+  EXPECT_GT(world.gateway->buffers().used().value, 0U);
+  EXPECT_LE(world.gateway->buffers().used().value, (1_MiB).value + 200'000);
+  ASSERT_TRUE(world.finish());
+  world.expect_at_rest();
+}
+
+}  // namespace
+}  // namespace drover::gateway::test
