@@ -27,11 +27,9 @@ struct Limits {
   std::optional<std::size_t> connections;  // of clients; nullopt: see connection_limit()
   std::size_t head_bytes = 32 * 1024;      // of a request
   std::size_t head_fields = 100;
-  std::size_t pipelined_bytes = 16 * 1024;  // read ahead of a connection while its request runs
   std::size_t requests_per_connection = 1000;
-  std::size_t node_head_bytes = 64 * 1024;  // of a node's answer
   Bytes probe_body = 16_MiB;                // of a node's listing
-  std::size_t idle_node_connections = 32;   // kept per node and worker
+  std::size_t idle_node_connections = 256;  // kept per node and worker
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -51,7 +49,7 @@ struct Timeouts {
   Duration probe_interval = std::chrono::seconds(5);
   Duration tags_interval = std::chrono::seconds(30);
   Duration refresh_wait = std::chrono::seconds(1);  // for a refresh, before an unknown model is a 404
-  Duration load = std::chrono::minutes(10);         // of a model, through the gateway's own connection
+  Duration load = std::chrono::minutes(30);         // of a model, through the gateway's own connection
 
   friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
@@ -108,7 +106,7 @@ struct DroverSettings {
 
 // The scheduler's own settings.
 balance::SchedulerSettings scheduler_settings(const DroverSettings& settings);
-// `limits.buffers`, or a quarter of the memory limit (see memory_limit.h), at most 1 GiB.
+// `limits.buffers`, or a quarter of the memory that this process may use, at most 1 GiB.
 Bytes buffer_budget(const Limits& limits, Bytes memory_limit);
 // `limits.connections`, or half of the descriptor limit less 100; at least 16.
 std::size_t connection_limit(const Limits& limits, std::size_t descriptor_limit);

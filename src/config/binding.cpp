@@ -1,0 +1,223 @@
+#include "config/binding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.h"
+#include "guard/host.h"
+#include "guard/origin.h"
+
+namespace drover::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::array<std::string_view, 2> kPolicies = {"least_connections", "round_robin"};
+constexpr std::array<balance::PolicyKind, 2> kPolicyKinds = {balance::PolicyKind::least_connections,
+                                                             balance::PolicyKind::round_robin};
+constexpr std::string_view kStandardOutput = "stdout";
+constexpr std::string_view kOff = "off";
+constexpr std::size_t kLongestName = 63;
+constexpr std::size_t kLongestPath = 4096;
+
+void bind_endpoint(Binder& binder, Item item, net::Endpoint& endpoint) {
+  binder.text(item, net::to_text(endpoint), [&](std::string_view text) -> std::optional<std::string> {
+    auto parsed = net::parse_endpoint(text);
+    if (!parsed) return parsed.error().detail;
+    endpoint = *parsed;
+    return std::nullopt;
+  });
+}
+
+void bind_policy(Binder& binder, Item item, balance::PolicyKind& policy) {
+  auto index =
+      static_cast<std::size_t>(std::find(kPolicyKinds.begin(), kPolicyKinds.end(), policy) - kPolicyKinds.begin());
+  binder.choice(item, index, kPolicies);
+  policy = kPolicyKinds[index];
+}
+
+std::string log_text(const AccessLogSettings& log) {
+  switch (log.target) {
+    case LogTarget::standard_output: return std::string(kStandardOutput);
+    case LogTarget::off: return std::string(kOff);
+    case LogTarget::file: break;
+  }
+  return log.path;
+}
+
+void bind_access_log(Binder& binder, Item item, AccessLogSettings& log) {
+  binder.text(item, log_text(log), [&](std::string_view text) -> std::optional<std::string> {
+    if (text.size() > kLongestPath)
+      return fmt::format("a path of {} bytes; expected {} at most", text.size(), kLongestPath);
+    if (text.find('/') == std::string_view::npos && text != kStandardOutput && text != kOff) {
+      return fmt::format(
+          "\"{}\" is no path; expected stdout, off, or a path such as /var/log/drover/access.log or ./{}", text, text);
+    }
+    log = {};
+    log.defaulted = false;
+    if (text == kOff) {
+      log.target = LogTarget::off;
+    } else if (text != kStandardOutput) {
+      log.target = LogTarget::file;
+      log.path = text;
+    }
+    return std::nullopt;
+  });
+}
+
+bool is_node_name(std::string_view text) {
+  return text.size() <= kLongestName && ascii::is_alnum(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return ascii::is_alnum(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+void bind_node(Binder& binder, fleet::NodeSpec& node) {
+  binder.text({"url", "where the node listens, as in OLLAMA_HOST"}, http::to_text(node.url),
+              [&](std::string_view text) -> std::optional<std::string> {
+                auto parsed = http::parse_base_url(text);
+                if (!parsed) return parsed.error().detail;
+                if (parsed->scheme == http::Scheme::https) return "TLS to nodes is not there yet; expected http://...";
+                node.url = std::move(*parsed);
+                return std::nullopt;
+              });
+  binder.text(
+      {"name", "its name in metrics, logs and headers; from the url by default"}, node.name,
+      [&](std::string_view text) -> std::optional<std::string> {
+        if (!is_node_name(text)) {
+          return fmt::format(
+              "expected a name of letters, digits and . _ - that begins with a letter or digit, {} bytes at most",
+              kLongestName);
+        }
+        node.name = text;
+        return std::nullopt;
+      });
+  binder.whole_or_auto({"slots", "requests that it runs at once for one model; found out by default"}, node.slots, 1,
+                       1024);
+  binder.whole({"weight", "its share of the requests, where the policy goes by weight"}, node.weight, 1, 100);
+}
+
+void bind_nodes(Binder& binder, std::vector<fleet::NodeSpec>& nodes) {
+  binder.list(
+      {"nodes", "the servers behind the gateway"},
+      {.count = nodes.size(),
+       .shorthand = "url",
+       .resize = [&](std::size_t size) { nodes.assign(size, fleet::NodeSpec{.id = {}, .name = {}, .url = {}}); },
+       .element = [&](Binder& inner, std::size_t i) { bind_node(inner, nodes[i]); }});
+}
+
+void bind_names(Binder& binder, Item item, std::vector<std::string>& names,
+                std::optional<std::string> (*check)(std::string_view)) {
+  const std::vector<std::string> current = std::exchange(names, {});
+  bool given = false;
+  binder.texts(item, current, [&](std::string_view text) {
+    given = true;
+    names.emplace_back(text);
+    return check(text);
+  });
+  if (!given) names = current;
+}
+
+std::optional<std::string> check_host(std::string_view text) {
+  if (guard::is_host_entry(text)) return std::nullopt;
+  return "expected a host name without port, for example gateway.example.org or *.example.org";
+}
+
+std::optional<std::string> check_origin(std::string_view text) {
+  const auto checked = guard::check_origin_entry(text);
+  return checked ? std::nullopt : std::optional(checked.error().detail);
+}
+
+void bind_bytes(Binder& binder, Item item, std::size_t& value, Bytes least, Bytes most) {
+  Bytes size{value};
+  binder.size(item, size, least, most);
+  value = size.value;
+}
+
+void bind_limits(Binder& binder, Limits& limits) {
+  binder.size({"request_body", "body of an inference request"}, limits.request_body, 1_KiB, 4_GiB);
+  binder.size({"control_body", "body of any other request"}, limits.control_body, 1_KiB, 64_MiB);
+  binder.size_or_auto({"buffers", "bodies and unsent answers of all requests; a quarter of the memory, at most 1GiB"},
+                      limits.buffers, 1_MiB, Bytes{1ULL << 40});
+  binder.size({"stream_buffer", "what a slow client has not taken, before its node waits"}, limits.stream_buffer,
+              64_KiB, 64_MiB);
+  binder.whole({"queue", "requests that wait for a slot"}, limits.queue, 0, 1'000'000);
+  binder.whole_or_auto({"connections", "of clients; half of the descriptor limit less 100"}, limits.connections, 16,
+                       10'000'000);
+  bind_bytes(binder, {"head", "head of a request"}, limits.head_bytes, 1_KiB, 48_KiB);
+  binder.whole({"fields", "fields in the head of a request"}, limits.head_fields, 8, 100);
+  binder.whole({"requests_per_connection", "before it is closed"}, limits.requests_per_connection, 1, 1'000'000);
+  binder.size({"probe_body", "listing of a node"}, limits.probe_body, 64_KiB, 256_MiB);
+  binder.whole({"idle_node_connections", "kept for each node by each worker"}, limits.idle_node_connections, 0,
+               100'000);
+}
+
+void bind_timeouts(Binder& binder, Timeouts& timeouts) {
+  binder.duration({"head", "for the head of a request"}, timeouts.head, milliseconds(100), minutes(10));
+  binder.duration({"body_idle", "between bytes of a request's body"}, timeouts.body_idle, milliseconds(100),
+                  minutes(10));
+  binder.size({"body_rate", "of a request's body in a second, at least"}, timeouts.body_rate, Bytes{1}, 1_GiB);
+  binder.duration({"connect", "to a node"}, timeouts.connect, milliseconds(10), minutes(1));
+  binder.duration({"probe", "for a node's answer to a probe"}, timeouts.probe, milliseconds(100), minutes(5));
+  binder.duration({"queue", "for a slot"}, timeouts.queue, milliseconds(1), hours(24));
+  binder.duration({"silence", "of a node after its first byte"}, timeouts.silence, milliseconds(100), hours(24));
+  binder.duration({"client_stall", "of a client that takes nothing"}, timeouts.client_stall, milliseconds(100),
+                  hours(24));
+  binder.duration({"keep_alive", "of an idle connection"}, timeouts.keep_alive, milliseconds(100), hours(24));
+  binder.duration({"request", "from head to end"}, timeouts.request, milliseconds(100), hours(24 * 7));
+  binder.duration({"drain", "for requests in flight when the gateway ends"}, timeouts.drain, milliseconds(0),
+                  hours(24));
+  binder.duration({"probe_interval", "of /api/version and /api/ps"}, timeouts.probe_interval, milliseconds(100),
+                  hours(1));
+  binder.duration({"tags_interval", "of /api/tags, which is dear to a node"}, timeouts.tags_interval, milliseconds(100),
+                  hours(24));
+  binder.duration({"refresh_wait", "for news of an unknown model before 404"}, timeouts.refresh_wait, milliseconds(0),
+                  minutes(1));
+  binder.duration({"load", "for a model to be loaded"}, timeouts.load, seconds(1), hours(24));
+}
+
+void bind_retry(Binder& binder, RetrySettings& retry) {
+  binder.whole({"attempts", "for a request, the first one included"}, retry.attempts, 1, 10);
+  binder.whole({"budget_percent", "of the active requests that may be retries"}, retry.budget_percent, 0, 100);
+  binder.whole({"budget_floor", "retries that are always allowed"}, retry.budget_floor, 0, 1000);
+}
+
+void bind_health(Binder& binder, HealthThresholds& health) {
+  binder.whole({"rise", "passed probes in a row that end an outage"}, health.rise, 1, 100);
+  binder.whole({"fall", "failed probes in a row that take a node offline"}, health.fall, 1, 100);
+  binder.whole({"failures", "failed requests in a row that take a node offline"}, health.failures, 1, 1000);
+  binder.whole({"degraded_percent", "failed part of the recent requests that sheds load"}, health.degraded_percent, 1,
+               100);
+  binder.whole({"offline_percent", "failed part of the recent requests that takes a node offline"},
+               health.offline_percent, 1, 100);
+  binder.duration({"open", "offline at least so long; doubles with each time"}, health.open, milliseconds(100),
+                  hours(1));
+  binder.duration({"longest_open", "to which it doubles"}, health.longest_open, milliseconds(100), hours(24));
+}
+
+}  // namespace
+
+void bind(Binder& binder, DroverSettings& settings) {
+  bind_endpoint(binder, {"listen", "address for clients"}, settings.listen);
+  bind_endpoint(binder, {"admin", "address for operators: metrics, status, /livez, /readyz"}, settings.admin);
+  binder.flag({"insecure", "listen beyond this machine without keys and TLS"}, settings.insecure);
+  binder.flag({"allow_cloud", "serve models whose prompts leave the building"}, settings.allow_cloud);
+  binder.whole({"workers", "threads that serve; 0: one a core"}, settings.workers, 0, 1024);
+  bind_policy(binder, {"policy", "how a node is chosen"}, settings.policy);
+  bind_nodes(binder, settings.nodes);
+  bind_names(binder, {"hosts", "names under which clients reach the gateway"}, settings.hosts, check_host);
+  bind_names(binder, {"origins", "web pages that may use the gateway"}, settings.origins, check_origin);
+  bind_access_log(binder, {"access_log", "one line of JSON for each request"}, settings.access_log);
+  binder.section({"limits", "how much"}, [&](Binder& inner) { bind_limits(inner, settings.limits); });
+  binder.section({"timeouts", "how long"}, [&](Binder& inner) { bind_timeouts(inner, settings.timeouts); });
+  binder.section({"retry", "when an attempt failed before its first byte"},
+                 [&](Binder& inner) { bind_retry(inner, settings.retry); });
+  binder.section({"health", "when a node is not to be trusted"},
+                 [&](Binder& inner) { bind_health(inner, settings.health); });
+}
+
+}  // namespace drover::config

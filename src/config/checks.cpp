@@ -1,0 +1,112 @@
+// Faults between settings.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "config/quantities.h"
+#include "config/settings.h"
+#include "guard/exposure.h"
+
+namespace drover::config {
+namespace {
+
+constexpr std::size_t kMostNodes = 1000;
+
+class Checks {
+ public:
+  explicit Checks(const DroverSettings& settings) : settings_(settings) {}
+
+  std::vector<ConfigError> run() && {
+    listeners();
+    nodes();
+    quantities();
+    return std::move(faults_);
+  }
+
+ private:
+  void fault(std::string path, std::string message) {
+    ConfigError error;
+    error.path = std::move(path);
+    error.code = "conflict";
+    error.message = std::move(message);
+    faults_.push_back(std::move(error));
+  }
+
+  void listeners() {
+    for (const auto& [name, endpoint] : {std::pair("listen", settings_.listen), std::pair("admin", settings_.admin)}) {
+      const auto exposed = guard::check_exposure(name, endpoint, settings_.insecure);
+      if (!exposed) fault(name, exposed.error().detail);
+    }
+    const net::Endpoint &a = settings_.listen, &b = settings_.admin;
+    const bool overlap = a.ip == b.ip || a.is_unspecified() || b.is_unspecified();
+    if (a.port != 0 && a.port == b.port && overlap) {
+      fault("admin", fmt::format("admin is {}, which is taken by listen; give it another port", net::to_text(b)));
+    }
+  }
+
+  void nodes() {
+    if (settings_.nodes.size() > kMostNodes) {
+      fault("nodes", fmt::format("nodes are {}; expected {} at most", settings_.nodes.size(), kMostNodes));
+    }
+    std::map<std::string_view, std::size_t> names;
+    std::map<fleet::Address, std::size_t> addresses;
+    for (std::size_t i = 0; i < settings_.nodes.size(); ++i) {
+      const fleet::NodeSpec& node = settings_.nodes[i];
+      const fleet::Address address = fleet::address_of(node.url);
+      const std::string url_path = fmt::format("nodes[{}].url", i);
+      own_listener(url_path, node, "listen", settings_.listen);
+      own_listener(url_path, node, "admin", settings_.admin);
+      if (const auto [first, added] = addresses.emplace(address, i); !added) {
+        fault(url_path,
+              fmt::format("{} is {}, the same node as nodes[{}]", url_path, http::to_text(node.url), first->second));
+      } else if (const auto [named, fresh] = names.emplace(node.name, i); !fresh) {
+        const std::string path = fmt::format("nodes[{}].name", i);
+        fault(path,
+              fmt::format("{} is {}, the name of nodes[{}] already; give it another", path, node.name, named->second));
+      }
+    }
+  }
+
+  // A gateway that is its own node would send each request round for ever.
+  void own_listener(const std::string& path, const fleet::NodeSpec& node, std::string_view setting,
+                    const net::Endpoint& listener) {
+    if (listener.port == 0 || node.url.port != listener.port) return;
+    const auto ip = net::parse_ip(node.url.host, listener.port);
+    const bool same = fleet::address_of(node.url) == fleet::address_of(net::ip_text(listener), listener.port);
+    const bool covered = listener.is_unspecified() && ip && ip->is_loopback();
+    if (!same && !covered) return;
+    fault(path, fmt::format("{} is {}, which is this gateway itself ({}: {}); a node must be another server", path,
+                            http::to_text(node.url), setting, net::to_text(listener)));
+  }
+
+  void quantities() {
+    const Limits& limits = settings_.limits;
+    for (const auto& [name, size] :
+         {std::pair("request_body", limits.request_body), std::pair("stream_buffer", limits.stream_buffer)}) {
+      if (!limits.buffers || size <= *limits.buffers) continue;
+      fault(fmt::format("limits.{}", name), fmt::format("limits.{} is {}, more than limits.buffers, which is {}", name,
+                                                        size_text(size), size_text(*limits.buffers)));
+    }
+    const HealthThresholds& health = settings_.health;
+    if (health.degraded_percent > health.offline_percent) {
+      fault("health.degraded_percent",
+            fmt::format("health.degraded_percent is {}, more than health.offline_percent, which is {}",
+                        health.degraded_percent, health.offline_percent));
+    }
+    if (health.open > health.longest_open) {
+      fault("health.open", fmt::format("health.open is {}, longer than health.longest_open, which is {}",
+                                       duration_text(health.open), duration_text(health.longest_open)));
+    }
+  }
+
+  const DroverSettings& settings_;
+  std::vector<ConfigError> faults_;
+};
+
+}  // namespace
+
+std::vector<ConfigError> check_settings(const DroverSettings& settings) { return Checks(settings).run(); }
+
+}  // namespace drover::config

@@ -1,0 +1,145 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <tuple>
+#include <utility>
+
+#include "config/binding.h"
+#include "config/document.h"
+#include "config/reader.h"
+#include "config/writer.h"
+
+namespace drover::config {
+namespace {
+
+// Names for nodes that have none, and ids by place.
+void complete_nodes(std::vector<fleet::NodeSpec>& nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].id = NodeId{i};
+    if (nodes[i].name.empty()) nodes[i].name = fleet::default_name(nodes[i].url);
+  }
+}
+
+void require_urls(ReadState& state, const Value& root) {
+  for (const Entry& entry : root.entries) {
+    if (entry.key != "nodes") continue;
+    for (std::size_t i = 0; i < entry.value.list.size(); ++i) {
+      const Value& node = entry.value.list[i];
+      const bool has_url = std::any_of(node.entries.begin(), node.entries.end(),
+                                       [](const Entry& setting) { return setting.key == "url"; });
+      if (node.kind != Value::Kind::map || has_url) continue;
+      state.fault(node.place, fmt::format("nodes[{}].url", i), "value",
+                  fmt::format("nodes[{}].url is missing; expected [http://]host[:port][/prefix]", i));
+    }
+  }
+}
+
+// A fault between settings is shown at the one of them that is written in the file.
+void locate(ReadState& state, ConfigError& fault) {
+  std::string path = fault.path;
+  auto found = state.places.find(path);
+  while (found == state.places.end() && path.find('.') != std::string::npos) {
+    path.erase(path.rfind('.'));
+    found = state.places.find(path);
+  }
+  fault.file = state.filename;
+  if (found == state.places.end()) return;
+  fault.line = found->second.line;
+  fault.column = found->second.column;
+  fault.width = found->second.width;
+  fault.source = source_line(state.source, fault.line);
+}
+
+// By place; what has none comes last.
+void sort_faults(std::vector<ConfigError>& faults) {
+  std::sort(faults.begin(), faults.end(), [](const ConfigError& a, const ConfigError& b) {
+    return std::tuple(a.line == 0, a.line, a.column, std::string_view(a.message)) <
+           std::tuple(b.line == 0, b.line, b.column, std::string_view(b.message));
+  });
+}
+
+ConfigError unreadable(const std::string& path, std::string_view why) {
+  ConfigError error;
+  error.file = path;
+  error.code = "unreadable";
+  error.message = fmt::format("cannot be read: {}", why);
+  return error;
+}
+
+}  // namespace
+
+std::expected<DroverSettings, std::vector<ConfigError>> parse_settings(std::string_view text, std::string filename) {
+  const auto document = parse_document(text, filename);
+  if (!document) return std::unexpected(std::vector{document.error()});
+
+  ReadState state{.filename = std::move(filename), .source = text, .faults = {}, .places = {}};
+  DroverSettings settings;
+  Reader reader(state, document->root, "");
+  bind(reader, settings);
+  reader.finish();
+  require_urls(state, document->root);
+  complete_nodes(settings.nodes);
+  if (state.faults.empty()) {  // else half of what follows would be consequences
+    state.faults = check_settings(settings);
+    for (ConfigError& fault : state.faults) locate(state, fault);
+  }
+  if (state.faults.empty()) return settings;
+  sort_faults(state.faults);
+  return std::unexpected(std::move(state.faults));
+}
+
+std::expected<DroverSettings, std::vector<ConfigError>> load_settings(const std::string& path) {
+  const auto refuse = [&](std::string_view why) { return std::unexpected(std::vector{unreadable(path, why)}); };
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return refuse(std::strerror(errno));
+  std::string text(kMaxFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return refuse("the disk failed, or it is a folder");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return parse_settings(text, path);
+}
+
+std::string to_yaml(const DroverSettings& settings) {
+  std::string text;
+  DroverSettings copy = settings;  // a Binder may change what it binds; a Writer does not
+  Writer writer(text, 0);
+  bind(writer, copy);
+  return text;
+}
+
+balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
+  balance::SchedulerSettings scheduler;
+  scheduler.max_queue = settings.limits.queue;
+  scheduler.queue_timeout = settings.timeouts.queue;
+  scheduler.attempts = settings.retry.attempts;
+  scheduler.retry_budget.share = settings.retry.budget_percent / 100.0;
+  scheduler.retry_budget.least = settings.retry.budget_floor;
+  scheduler.health.rise = settings.health.rise;
+  scheduler.health.fall = settings.health.fall;
+  scheduler.health.consecutive_failures = settings.health.failures;
+  scheduler.health.degraded_ratio = settings.health.degraded_percent / 100.0;
+  scheduler.health.offline_ratio = settings.health.offline_percent / 100.0;
+  scheduler.health.open_interval = settings.health.open;
+  scheduler.health.longest_open_interval = settings.health.longest_open;
+  scheduler.policy = settings.policy;
+  return scheduler;
+}
+
+Bytes buffer_budget(const Limits& limits, Bytes memory_limit) {
+  constexpr Bytes kMost = 1_GiB;
+  return limits.buffers.value_or(std::min(Bytes{memory_limit.value / 4}, kMost));
+}
+
+std::size_t connection_limit(const Limits& limits, std::size_t descriptor_limit) {
+  constexpr std::size_t kReserved = 100;  // for nodes, listeners, logs
+  constexpr std::size_t kLeast = 16;
+  const std::size_t half = descriptor_limit / 2;
+  return limits.connections.value_or(std::max(kLeast, half > kReserved ? half - kReserved : 0));
+}
+
+}  // namespace drover::config
