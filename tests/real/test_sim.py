@@ -1,7 +1,7 @@
 """`drover sim` held against the real v0.34.4: the same calls, and answers of the same shape.
 
-Values differ, since the models do. Equal must be: status, content type, framing of streams, names, order and types of fields,
-which kinds of line a stream has and in what order, and the whole text of errors but for the model's name.
+Values differ, since the models do. Equal must be: status, content type, framing of streams and errors, names, order and types
+of fields, which kinds of line a stream has and in what order, and the whole text of errors but for the model's name.
 """
 
 import json
@@ -149,7 +149,7 @@ def answer(url, models, method, path, body):
             "location": got.headers.get("Location"), "ends with newline": text.endswith("\n")}
     kind = got.type or ""
     if got.status >= 400 or "json" not in kind and "event-stream" not in kind:
-        return {**seen, "text": text}
+        return {**seen, "chunked": got.headers.get("Transfer-Encoding"), "text": text}
     if "ndjson" in kind or "event-stream" in kind:
         lines = [line.removeprefix("data: ") for line in text.splitlines() if line]
         shapes = [line if line == "[DONE]" else shape(json.loads(line)) for line in lines]
