@@ -362,7 +362,8 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       learn_from(exchange, attempt, last->error);
       if (retry == balance::Retry::no) co_return co_await answer_failure(exchange, *last);
       exchange.worker.metrics().retries[static_cast<std::size_t>(last->reason)].add();
-      excluded.push_back(node->id);
+      // A node whose load queue is full is no worse for it: the scheduler starts no loads there for a while.
+      if (last->error.code != ErrorCode::server_busy) excluded.push_back(node->id);
       kind = retry == balance::Retry::requeue ? balance::RetryKind::lost_node : balance::RetryKind::budgeted;
       break;
     }

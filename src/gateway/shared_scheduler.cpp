@@ -15,11 +15,15 @@ balance::Decision SharedScheduler::submit(const balance::Submission& submission,
   balance::Decision decision;
   {
     std::lock_guard lock(mutex_);
-    if (submission.need.fingerprint != 0 && !options_.contains(submission.need.fingerprint)) {
-      if (options_.size() >= kMaxOptions) options_.clear();  // a load that misses its options asks for the defaults
-      options_.emplace(submission.need.fingerprint, options);
+    balance::Submission known = submission;
+    if (known.need.fingerprint != 0 && !options_.contains(known.need.fingerprint)) {
+      if (options_.size() < kMaxOptions) {
+        options_.emplace(known.need.fingerprint, options);
+      } else {
+        known.need = {};  // too many sets to remember: the node loads by itself what this request asks for
+      }
     }
-    decision = scheduler_.submit(submission, actions);
+    decision = scheduler_.submit(known, actions);
   }
   carry_out(actions, worker_of(submission.request));
   return decision;

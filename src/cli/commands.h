@@ -1,0 +1,38 @@
+#pragma once
+// One function per subcommand. Each returns the exit code: 0, 1 for a failure at work, 2 for bad arguments or settings.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drover::cli {
+
+struct UpArguments {
+  std::string config;              // empty: ./drover.yaml if there is one
+  std::vector<std::string> nodes;  // URLs; replace those of the file
+  std::optional<std::string> listen;
+  std::optional<std::string> admin;
+  std::optional<std::string> policy;
+  std::optional<unsigned> workers;
+  bool insecure = false;
+  bool no_sim = false;
+  bool plain = false;  // no live screen, even on a terminal
+};
+int run_up(const UpArguments& arguments);
+
+int run_serve(const std::string& config);
+
+// Reads a configuration and says all that is wrong with it.
+int run_check(const std::string& config, bool json);
+
+struct SimArguments {
+  std::string listen = "127.0.0.1:11434";  // of the first node; the others have the ports behind it
+  std::size_t nodes = 1;
+  std::uint64_t seed = 1;
+  double speedup = 1;
+  std::optional<std::uint32_t> slots;
+  bool json = false;
+};
+int run_sim(const SimArguments& arguments);
+
+}  // namespace drover::cli

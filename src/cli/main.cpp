@@ -1,0 +1,69 @@
+// The command line: names what there is, and hands over to one function per subcommand.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/status_command.h"
+#include "cli/version.h"
+
+int main(int argc, char** argv) {
+  using namespace drover::cli;
+  CLI::App app{"Drover makes many inference servers on many GPUs look like one fast, safe Ollama.", "drover"};
+  app.set_version_flag("--version", version_text());
+  app.require_subcommand(1);
+  app.fallthrough(false);
+
+  UpArguments up;
+  auto* up_command = app.add_subcommand("up", "one endpoint in front of your Ollama nodes, without configuration");
+  up_command->add_option("--config", up.config, "settings file (default: ./drover.yaml if there is one)");
+  up_command->add_option("--node", up.nodes, "URL of a node; may be repeated; replaces the nodes of the file");
+  up_command->add_option("--listen", up.listen, "address for clients (default: 127.0.0.1:11435)");
+  up_command->add_option("--admin", up.admin, "address for operators (default: 127.0.0.1:11436)");
+  up_command->add_option("--policy", up.policy, "least_connections or round_robin");
+  up_command->add_option("--workers", up.workers, "threads that serve clients (default: one a core)");
+  up_command->add_flag("--insecure", up.insecure,
+                       "listen beyond this machine although there are no keys and no TLS yet");
+  up_command->add_flag("--no-sim", up.no_sim, "never start simulated nodes");
+  up_command->add_flag("--plain", up.plain, "plain lines instead of the live screen");
+
+  std::string config;
+  auto* serve_command = app.add_subcommand("serve", "the gateway for production: serves what its settings file names");
+  serve_command->add_option("--config", config, "settings file")->required();
+
+  bool json = false;
+  auto* check_command = app.add_subcommand("check", "says all that is wrong with a settings file");
+  check_command->add_option("config", config, "settings file")->required();
+  check_command->add_flag("--json", json, "for scripts");
+
+  SimArguments sim;
+  auto* sim_command = app.add_subcommand("sim", "simulated Ollama nodes on real sockets");
+  sim_command->add_option("--listen", sim.listen, "address of the first node; the others have the ports behind it")
+      ->capture_default_str();
+  sim_command->add_option("--nodes", sim.nodes, "how many")->capture_default_str()->check(CLI::Range(1, 100));
+  sim_command->add_option("--seed", sim.seed, "decides every answer's text")->capture_default_str();
+  sim_command->add_option("--speedup", sim.speedup, "so many times as fast as the real thing")->capture_default_str();
+  sim_command->add_option("--slots", sim.slots, "requests that a node runs at once for one model (default: 4)");
+  sim_command->add_flag("--json", sim.json, "one JSON object a node when it listens");
+
+  std::string admin = "127.0.0.1:11436";
+  auto* status_command = app.add_subcommand("status", "what a running gateway does");
+  auto* nodes_command = app.add_subcommand("nodes", "the nodes of a running gateway");
+  for (auto* command : {status_command, nodes_command}) {
+    command->add_option("--admin", admin, "the gateway's admin address")->capture_default_str();
+    command->add_flag("--json", json, "for scripts");
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : 2;
+  }
+  if (up_command->parsed()) return run_up(up);
+  if (serve_command->parsed()) return run_serve(config);
+  if (check_command->parsed()) return run_check(config, json);
+  if (sim_command->parsed()) return run_sim(sim);
+  if (status_command->parsed()) return run_status(admin, json);
+  return run_nodes(admin, json);
+}
