@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "api/dialect.h"
 #include "api/model_refusal.h"
 #include "sim/access.h"
@@ -116,29 +118,27 @@ net::Task<std::optional<std::string>> Connection::body_of(wire::Incoming& reques
 }
 
 net::Task<After> Connection::reply(const wire::Incoming& request, Reply reply) {
-  const Access access = access_of(request.head.host(), request.head.origin(), server_.endpoint().is_loopback());
   std::vector<http::Field> fields;
   if (!reply.allow.empty()) fields.push_back({"Allow", reply.allow});
   if (!reply.location.empty()) fields.push_back({"Location", reply.location});
-  if (access.cross_origin) {
-    fields.push_back({"Access-Control-Allow-Origin", request.head.origin()});
-    fields.push_back({"Vary", "Origin"});
-  }
-  const bool taken = co_await connection_.answer(
-      request, {.status = reply.status, .content_type = reply.type, .body = reply.body, .fields = fields});
-  if (!taken) co_return After::broken;
-  co_return connection_.keep_alive(request) ? After::next : After::close;
+  co_return co_await write(request, {.status = reply.status, .type = reply.type, .fields = fields}, reply.body);
 }
 
 net::Task<After> Connection::preflight(const wire::Incoming& request) {
-  const std::vector<http::Field> fields{{"Access-Control-Allow-Headers", kPreflightHeaders},
-                                        {"Access-Control-Allow-Methods", kPreflightMethods},
-                                        {"Access-Control-Allow-Origin", request.head.origin()},
-                                        {"Access-Control-Max-Age", kPreflightAge},
-                                        {"Vary", "Origin"}};
-  const bool taken =
-      co_await connection_.answer(request, {.status = 204, .content_type = "", .body = "", .fields = fields});
-  co_return taken ? After::next : After::broken;
+  constexpr std::array<http::Field, 3> kFields{http::Field{"Access-Control-Allow-Headers", kPreflightHeaders},
+                                               http::Field{"Access-Control-Allow-Methods", kPreflightMethods},
+                                               http::Field{"Access-Control-Max-Age", kPreflightAge}};
+  co_return co_await write(request, {.status = 204, .fields = kFields}, "");
+}
+
+net::Task<After> Connection::write(const wire::Incoming& request, HeadOptions options, std::string_view body) {
+  options.loopback = server_.endpoint().is_loopback();
+  const std::string bytes = whole_answer(connection_, request, options, body);
+  net::Stream& stream = connection_.stream();
+  if (!stream.write(bytes)) co_return After::broken;
+  const auto drained = co_await stream.drained(0, kNever);
+  if (!drained) co_return After::broken;
+  co_return connection_.keep_alive(request) ? After::next : After::close;
 }
 
 std::optional<Connection::Reply> Connection::unrouted(const wire::Incoming& request,

@@ -7,6 +7,7 @@
 
 #include "api/routes.h"
 #include "sim/exchange.h"
+#include "sim/heads.h"
 #include "sim/server.h"
 
 namespace drover::sim {
@@ -34,6 +35,7 @@ class Connection {
   net::Task<std::optional<std::string>> body_of(wire::Incoming& request);
   net::Task<After> reply(const wire::Incoming& request, Reply reply);
   net::Task<After> preflight(const wire::Incoming& request);
+  net::Task<After> write(const wire::Incoming& request, HeadOptions options, std::string_view body);
 
   std::optional<Reply> unrouted(const wire::Incoming& request, const api::RouteMatch& match) const;
   Reply listing(const api::RouteMatch& match);

@@ -6,15 +6,13 @@
 
 #include "base/check.h"
 #include "http/chunked.h"
-#include "sim/access.h"
+#include "sim/heads.h"
 
 namespace drover::sim {
 namespace {
 
 // Bytes that a client may leave unread before the answer waits for it.
 constexpr std::size_t kUnread = 64 * 1024;
-// Go sends a body up to this size with its length, a longer one in chunks.
-constexpr std::size_t kKnownLength = 2'048;
 constexpr std::size_t kAges = 1'000;
 
 constexpr std::string_view kOutOfMemory =
@@ -60,12 +58,12 @@ net::Task<After> Exchange::answer(std::string body) {
     server_.node_.unload(*unload->model, server_.loop_.now());
     server_.alarm_.ring();
     const std::string text = unload_answer(*request, server_.loop_.wall());
-    co_return co_await whole(200, kJson, text, false);
+    co_return co_await whole(200, kJson, text);
   }
   Work& work = std::get<Work>(decision);
   if (request->debug_render_only && !work.load_only) {
     const std::string text = debug_answer(*request, work.rendered, server_.loop_.wall());
-    co_return co_await whole(200, kJson, text, text.size() > kKnownLength);
+    co_return co_await whole(200, kJson, text);
   }
   co_return co_await generate(*request, std::move(work));
 }
@@ -75,6 +73,7 @@ net::Task<After> Exchange::generate(Request& request, Work work) {
   Ask ask =
       std::exchange(work.ask, {.id = ask_, .model = work.ask.model, .options = {}, .keep_alive = {}, .parts = {}});
   ask.id = ask_;
+  if (work.script != nullptr) ending_.reason = work.script->done_reason();
   server_.mailboxes_[ask_] = &mailbox_;
   asked_ = true;
   server_.node_.submit(std::move(ask), server_.loop_.now());
@@ -94,7 +93,7 @@ net::Task<After> Exchange::gather(AnswerWriter& writer, const Work& work, const 
   }
   if (work.refusal) co_return co_await refuse(*work.refusal, request.stream && !request.is_embedding());
   const std::string body = writer.whole(ending_, work, server_.loop_.wall());
-  co_return co_await whole(200, writer.whole_type(), body, body.size() > kKnownLength);
+  co_return co_await whole(200, writer.whole_type(), body);
 }
 
 net::Task<After> Exchange::relay(AnswerWriter& writer, const Work& work) {
@@ -252,7 +251,10 @@ net::Task<std::optional<After>> Exchange::misbehave(AnswerWriter& writer, const 
 
 net::Task<After> Exchange::break_stream(FaultKind kind, AnswerWriter& writer, const std::string& text) {
   const std::string_view type = writer.stream_type();
-  if (!begun_ && !co_await begin(type)) co_return After::broken;
+  if (!begun_) {
+    const std::string begun = begin(type);
+    if (!co_await send(begun)) co_return After::broken;
+  }
   if (kind == FaultKind::stall) co_return co_await silence();
   if (kind == FaultKind::reset) co_return co_await reset();
   if (kind == FaultKind::silent_end) co_return co_await end_stream();
@@ -276,7 +278,7 @@ net::Task<After> Exchange::break_body(FaultKind kind, AnswerWriter& writer, cons
   }
   ending_.done = kind != FaultKind::silent_end;
   const std::string body = writer.whole(ending_, work, server_.loop_.wall());
-  if (kind == FaultKind::silent_end) co_return co_await whole(200, writer.whole_type(), body, false);
+  if (kind == FaultKind::silent_end) co_return co_await whole(200, writer.whole_type(), body);
   const std::string part =
       head(200, writer.whole_type(), {http::BodyKind::length, body.size()}) + body.substr(0, body.size() / 2);
   begun_ = true;
@@ -299,17 +301,9 @@ net::Task<After> Exchange::reset() {
 }
 
 std::string Exchange::head(int status, std::string_view type, http::Framing framing) {
-  const Access access = access_of(incoming_.head.host(), incoming_.head.origin(), server_.endpoint().is_loopback());
-  std::string text;
-  http::append_status_line(text, status);
-  if (access.cross_origin) http::append_field(text, "Access-Control-Allow-Origin", incoming_.head.origin());
-  http::append_field(text, "Content-Type", type);
-  if (access.cross_origin) http::append_field(text, "Vary", "Origin");
-  connection_.append_date(text);
-  http::append_framing(text, framing);
-  http::append_connection(text, connection_.keep_alive(incoming_), incoming_.head.minor());
-  http::end_head(text);
-  return text;
+  return answer_head(
+      connection_, incoming_,
+      {.status = status, .type = type, .framing = framing, .loopback = server_.endpoint().is_loopback()});
 }
 
 net::Task<bool> Exchange::send(std::string_view bytes) {
@@ -328,23 +322,19 @@ net::Task<bool> Exchange::send(std::string_view bytes) {
 }
 
 // A stream to an HTTP/1.0 client has no chunks and ends with the connection.
-net::Task<bool> Exchange::begin(std::string_view type) {
-  begun_ = true;
+std::string Exchange::begin(std::string_view type) {
+  if (std::exchange(begun_, true)) return {};
   if (!can_chunk()) connection_.close_after_this();
-  const std::string text = head(200, type, {can_chunk() ? http::BodyKind::chunked : http::BodyKind::until_close, 0});
-  co_return co_await send(text);
+  return head(200, type, {can_chunk() ? http::BodyKind::chunked : http::BodyKind::until_close, 0});
 }
 
 net::Task<bool> Exchange::chunk(std::string_view type, std::string_view payload) {
-  std::string bytes;
-  if (!begun_) {
-    begun_ = true;
-    if (!can_chunk()) connection_.close_after_this();
-    bytes = head(200, type, {can_chunk() ? http::BodyKind::chunked : http::BodyKind::until_close, 0});
+  std::string bytes = begin(type);
+  if (can_chunk()) {
+    bytes += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
+  } else {
+    bytes += payload;
   }
-  if (can_chunk()) bytes += fmt::format("{:x}\r\n", payload.size());
-  bytes += payload;
-  if (can_chunk()) bytes += http::kChunkEnd;
   co_return co_await send(bytes);
 }
 
@@ -355,12 +345,9 @@ net::Task<After> Exchange::end_stream() {
 
 net::Task<After> Exchange::whole(int status, std::string_view type, std::string_view body, bool in_chunks) {
   begun_ = true;
-  const bool chunked = in_chunks && can_chunk();
-  std::string bytes =
-      head(status, type, {chunked ? http::BodyKind::chunked : http::BodyKind::length, chunked ? 0 : body.size()});
-  if (chunked) bytes += fmt::format("{:x}\r\n", body.size());
-  bytes += body;
-  if (chunked) bytes += fmt::format("\r\n{}", http::kLastChunk);
+  const std::string bytes =
+      whole_answer(connection_, incoming_,
+                   {.status = status, .type = type, .loopback = server_.endpoint().is_loopback()}, body, in_chunks);
   if (!co_await send(bytes)) co_return After::broken;
   co_return co_await settled();
 }

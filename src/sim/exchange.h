@@ -50,10 +50,10 @@ class Exchange {
   // Writing. False: the connection broke, or the flow was cancelled.
   std::string head(int status, std::string_view type, http::Framing framing);
   net::Task<bool> send(std::string_view bytes);
-  net::Task<bool> begin(std::string_view type);
+  std::string begin(std::string_view type);  // the head, if it is not out yet
   net::Task<bool> chunk(std::string_view type, std::string_view payload);
   net::Task<After> end_stream();
-  net::Task<After> whole(int status, std::string_view type, std::string_view body, bool in_chunks);
+  net::Task<After> whole(int status, std::string_view type, std::string_view body, bool in_chunks = false);
   net::Task<After> refuse(const Failure& failure, bool streamed);
   net::Task<After> settled();
   bool can_chunk() const { return incoming_.head.minor() > 0; }

@@ -84,6 +84,7 @@ bool is_command(const Request& request) {
     case Route::generate:
     case Route::completions: return request.prompt.empty();
     case Route::chat: return request.messages.empty();
+    case Route::chat_completions: return false;
     default: return request.inputs.empty();
   }
 }

@@ -50,7 +50,7 @@ const std::vector<ModelSettings>& known_models() {
             {.completion = true, .tools = true, .thinking = true}),
       model("gemma3:4b", 3'338'792'448, 4'299'915'632, 34, 131'072, 2'560, 34'816, "gemma3", "4.3B", "Q4_K_M",
             {.completion = true, .vision = true}),
-      model("nomic-embed-text:latest", 274'290'656, 136'727'040, 12, 2'048, 768, 0, "nomic-bert", "137M", "F16",
+      model("nomic-embed-text:latest", 274'290'656, 136'727'040, 12, 2'048, 768, 36'864, "nomic-bert", "137M", "F16",
             {.embedding = true}),
       model("llama3.3:70b", 42'520'397'216, 70'553'706'560, 80, 131'072, 8'192, 327'680, "llama", "70.6B", "Q4_K_M",
             {.completion = true, .tools = true}, ToolShape::last_line),
