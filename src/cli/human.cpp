@@ -27,7 +27,7 @@ std::string human_size(std::int64_t bytes) {
 std::string human_duration(double duration) {
   // NaN and what no clock reaches become zero: the number comes from a document.
   if (!(duration >= 0 && duration < 1e12)) duration = 0;
-  if (duration < 9.95) return fmt::format("{:.1f}s", duration);
+  if (duration < 10) return fmt::format("{:.1f}s", std::floor(duration * 10) / 10);
   const auto whole = static_cast<std::int64_t>(duration);
   const std::int64_t days = whole / 86400, hours = whole / 3600 % 24, minutes = whole / 60 % 60;
   if (whole < 60) return fmt::format("{}s", whole);

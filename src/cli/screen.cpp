@@ -80,7 +80,7 @@ LiveScreen::~LiveScreen() {
 }
 
 void LiveScreen::draw(std::span<const std::string> lines) {
-  if (in_background(terminal_)) return;
+  if (!held_terminal.held || in_background(terminal_)) return;
   std::string picture(kHome);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) picture += "\r\n";

@@ -27,7 +27,7 @@ class LiveScreen {
   // As of now: ask before each picture, and a resize needs no signal.
   Size size() const { return terminal_size(terminal_); }
   // At most as many lines as there are rows, each narrower than the terminal (screen_lines keeps to that). Nothing
-  // happens while a shell has the terminal.
+  // happens while a shell has the terminal, or after give_back().
   void draw(std::span<const std::string> lines);
 
   // Leaves the terminal as it was found, if a live screen has it. The destructor and exit() call it; whoever ends the

@@ -26,6 +26,13 @@ std::string slots_bar(const SlotUse& use, std::size_t columns, const Style& styl
   return bar + " " + text;
 }
 
+// `connect_refused` of `GET /api/version on 10.0.0.2:11434: connect_refused`: where there is little room, what happened
+// says more than where.
+std::string short_error(std::string_view error) {
+  const auto colon = error.find(": ");
+  return std::string(colon == std::string_view::npos ? error : error.substr(colon + 2));
+}
+
 // One line a node, those in trouble first where not all can be shown.
 Table screen_nodes(std::vector<const Json*> nodes, bool all_fit, std::size_t columns, const Style& style) {
   if (!all_fit) nodes = urgent_first(nodes, [](const Json& node) { return text_at(node, "health") != "stable"; });
@@ -38,7 +45,7 @@ Table screen_nodes(std::vector<const Json*> nodes, bool all_fit, std::size_t col
   const bool narrow = columns < 70, wide = columns >= 100;
   for (const Json* node : nodes) {
     const auto error = text_at(*node, "error");
-    const Piece models = error.empty() ? Piece{models_text(*node)} : Piece{std::string(error), Paint::bad};
+    const Piece models = error.empty() ? Piece{models_text(*node)} : Piece{short_error(error), Paint::bad};
     table.add({{name_of(*node)},
                wide ? health_and_why(*node) : health_of(*node),
                {slots_bar(slots_of(*node), narrow ? 4 : 8, style)},

@@ -3,14 +3,18 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <thread>
 
 #include "cli/human.h"
 #include "cli/screen.h"
+#include "cli/status_command.h"
 #include "cli/table.h"
 
 namespace drover::cli {
@@ -226,7 +230,7 @@ TEST(ScreenLines, fill_a_common_terminal) {
 
 NODE              HEALTH   SLOTS         WAITING  MODELS
 gpu-1             stable   ████░░░░ 3/5        0  llama3.1:8b, gemma3:4b
-gpu-2             offline  -                   0  GET /api/version on 10.0.0.2…
+gpu-2             offline  -                   0  connect_refused
 fast (simulated)  stable   -                   0  qwen3 (loading for 12s)
 
 OLLAMA_HOST=127.0.0.1:11435 ollama run llama3.1:8b
@@ -245,8 +249,8 @@ TEST(ScreenLines, keep_what_matters_most_on_the_smallest_terminal) {
 3 waiting, 3 in flight, 1 of 3 retries~
   llama3.1:8b  3 waiting  2 in flight
   gemma3:4b    0 waiting  1 in flight
-NODE   HEALTH   SLOTS  WAITING  MODELS
-gpu-7  offline  -            0  GET /a~
+NODE   HEALTH   SLOTS  WAITING
+gpu-7  offline  -            0
 gpu-0  stable   -            0
 gpu-1  stable   -            0
 and 6 more nodes
@@ -273,7 +277,7 @@ Json odd_status() {
 TEST(ScreenLines, never_pass_the_edges_of_any_terminal) {
   for (const auto& [name, now] : {std::pair("busy", busy_status()), {"odd", odd_status()}}) {
     for (std::size_t columns = 40; columns <= 200; ++columns) {
-      for (std::size_t rows = 10; rows <= 60; rows += (columns % 40 == 0 ? 1 : 5)) {
+      for (std::size_t rows = 10; rows <= 60; ++rows) {
         const auto lines = screen_lines(now, &now, std::chrono::seconds(1), {columns, rows}, kColour);
         ASSERT_LE(lines.size(), rows) << name << " at " << columns << "x" << rows;
         for (const std::string& line : lines) {
@@ -374,7 +378,8 @@ TEST(Human, reads_numbers_as_people_say_them) {
   }
   for (const auto& [duration, text] : {std::pair(0.0, "0.0s"),
                                        {0.44, "0.4s"},
-                                       {9.96, "9s"},
+                                       {9.96, "9.9s"},
+                                       {10.9, "10s"},
                                        {59.9, "59s"},
                                        {60.0, "1m00s"},
                                        {192.4, "3m12s"},
@@ -526,7 +531,7 @@ TEST(LiveScreen, draws_in_place_and_gives_the_terminal_back) {
 
     const std::vector<std::string> lines{"one", "two"};
     screen.draw(lines);
-    EXPECT_EQ(terminal.shown(), "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J");
+    EXPECT_EQ(terminal.shown(), "\x1b[Hone\x1b[K\r\r\ntwo\x1b[K\x1b[J") << "one \\r is the terminal's own";
 
     EXPECT_EQ(screen.size().columns, 30U);
     terminal.resize(100, 50);
@@ -564,6 +569,109 @@ TEST(Terminal, is_of_a_common_size_when_it_does_not_say) {
   EXPECT_EQ(terminal_size(file).columns, 80U);
   EXPECT_EQ(terminal_size(file).rows, 24U);
   ::close(file);
+}
+
+// ---- the commands --------------------------------------------------------------------------------------------------
+
+// An address of this machine; answers one request with `answer`, or refuses connections when that is empty.
+class FakeAdmin {
+ public:
+  explicit FakeAdmin(std::string answer) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&at), size), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    address = fmt::format("127.0.0.1:{}", ntohs(at.sin_port));
+    if (answer.empty()) return;
+    EXPECT_EQ(::listen(socket_, 1), 0);
+    thread_ = std::thread([this, text = std::move(answer)] {
+      const int client = ::accept(socket_, nullptr, nullptr);
+      char buffer[4096];
+      EXPECT_GT(::read(client, buffer, sizeof buffer), 0);
+      EXPECT_EQ(::write(client, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+      ::close(client);
+    });
+  }
+  ~FakeAdmin() {
+    if (thread_.joinable()) thread_.join();
+    ::close(socket_);
+  }
+  std::string address;
+
+ private:
+  int socket_;
+  std::thread thread_;
+};
+
+std::string http_answer(std::string_view status_line, std::string_view body) {
+  return fmt::format("HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", status_line,
+                     body.size(), body);
+}
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+Ran run(int (*command)(const std::string&, bool), const std::string& admin, bool json) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = command(admin, json);
+  return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+TEST(StatusCommand, prints_text_for_people) {
+  const FakeAdmin admin(http_answer("200 OK", to_text(busy_status())));
+  const Ran ran = run(run_status, admin.address, false);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, status_text(busy_status(), kPlain));
+}
+
+TEST(StatusCommand, prints_the_document_for_scripts) {
+  const FakeAdmin admin(http_answer("200 OK", to_text(busy_status())));
+  EXPECT_EQ(parse_json(run(run_status, "http://" + admin.address + "/", true).out).value(), busy_status());
+}
+
+TEST(NodesCommand, prints_the_nodes_alone_for_scripts) {
+  const FakeAdmin admin(http_answer("200 OK", to_text(busy_status())));
+  EXPECT_EQ(parse_json(run(run_nodes, admin.address, true).out).value(), busy_status()["nodes"]);
+}
+
+TEST(StatusCommand, says_what_to_do_when_nobody_answers) {
+  const FakeAdmin admin("");
+  const Ran ran = run(run_status, admin.address, false);
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, fmt::format("drover: no gateway answers on http://{} (connection refused). Start one with "
+                                 "'drover up', or name its admin address with --admin.\n",
+                                 admin.address));
+}
+
+TEST(StatusCommand, doubts_who_answers_something_else) {
+  const std::pair<std::string, std::string_view> cases[] = {
+      {http_answer("404 Not Found", "\x1b[2J404 page"), "answered 404: \ufffd[2J404 page. Is this a gateway's admin"},
+      {http_answer("200 OK", "Ollama is running"), "answered with no status of a gateway"},
+      {http_answer("200 OK", R"({"nodes":7})"), "answered with no status of a gateway"},
+      {"SSH-2.0-OpenSSH_9.2\r\n", "(protocol)"},
+  };
+  for (const auto& [answer, expected] : cases) {
+    const FakeAdmin admin(answer);
+    const Ran ran = run(run_nodes, admin.address, false);
+    EXPECT_EQ(ran.code, 1) << answer;
+    EXPECT_NE(ran.err.find(expected), std::string::npos) << ran.err;
+  }
+}
+
+TEST(StatusCommand, refuses_an_address_that_is_none) {
+  for (const char* address : {"", "example.com:1", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999"}) {
+    const Ran ran = run(run_status, address, false);
+    EXPECT_EQ(ran.code, 2) << address;
+    EXPECT_EQ(ran.err, fmt::format("drover: --admin is \"{}\"; expected an address as IP:PORT, for example "
+                                   "127.0.0.1:11436\n",
+                                   address));
+  }
 }
 
 }  // namespace
