@@ -7,6 +7,7 @@
 
 #include "api/go_json.h"
 #include "sim/go_object.h"
+#include "sim/logprobs.h"
 #include "sim/openai_answers.h"
 
 namespace drover::sim {
@@ -49,8 +50,7 @@ std::string context_text(const Work& work, std::uint32_t tokens) {
   };
   for (const std::int64_t number : work.context) add(number);
   for (std::uint32_t i = 0; i < tokens; ++i) {
-    const Piece piece = work.script->piece(i);
-    add(token_number(token_hash(piece.content.empty() ? piece.thinking : piece.content)));
+    add(token_number(token_hash(work.script->piece(i).text())));
   }
   return text + ']';
 }
@@ -61,49 +61,71 @@ class NativeWriter final : public AnswerWriter {
   explicit NativeWriter(const Request& request) : request_(request) {}
 
   std::string piece(const Piece& piece, Wall now) override {
-    if (piece.thinking.empty() && piece.content.empty()) return {};
-    return line(piece, {}, {.done = false}, {}, now) + '\n';
+    if (piece.text().empty()) return {};
+    return object({.text = piece, .logprobs = logprobs(std::span(&piece.text(), 1))}, now) + '\n';
   }
   std::string calls(const std::vector<ToolCall>& calls, Wall now) override {
-    return line({}, calls, {.done = false}, {}, now) + '\n';
+    return object({.calls = go_calls(calls)}, now) + '\n';
   }
   std::string last(const Ending& ending, const Work& work, Wall now) override {
-    const bool with_calls = !work.script->calls().empty() && work.ask.model->tool_shape == ToolShape::last_line;
-    return line({}, with_calls ? work.script->calls() : std::vector<ToolCall>{}, ending, context(ending, work), now) +
+    const bool with_calls = work.ask.model->tool_shape == ToolShape::last_line;
+    return object({.calls = with_calls ? go_calls(work.script->calls()) : std::string(),
+                   .ending = ending,
+                   .context = context(ending, work)},
+                  now) +
            '\n';
   }
   std::string error(std::string_view message) override { return GoObject().text("error", message).str() + '\n'; }
   std::string whole(const Ending& ending, const Work& work, Wall now) override {
-    if (work.load_only) return line({}, {}, {.reason = "load"}, {}, now);
-    const Piece text{work.script->thinking(ending.tokens), work.script->content(ending.tokens)};
-    const bool all = ending.done && ending.tokens == work.script->tokens();
-    return line(text, all ? work.script->calls() : std::vector<ToolCall>{}, ending, context(ending, work), now);
+    if (work.load_only) return command("load", now);
+    const Script& script = *work.script;
+    const bool all = ending.done && ending.tokens == script.tokens();
+    return object({.text = {script.thinking(ending.tokens), script.content(ending.tokens)},
+                   .calls = all ? go_calls(script.calls()) : std::string(),
+                   .ending = ending,
+                   .context = context(ending, work),
+                   .logprobs = logprobs(script.texts(ending.tokens))},
+                  now);
   }
+  // The answer to a load or unload.
+  std::string command(std::string_view reason, Wall now) const { return object({.ending = {.reason = reason}}, now); }
 
-  std::string line(const Piece& text, const std::vector<ToolCall>& calls, const Ending& ending,
-                   const std::string& context, Wall now) const {
+ private:
+  struct Line {
+    Piece text{};
+    std::string calls{};
+    Ending ending{.done = false};
+    std::string context{};
+    std::string logprobs{};
+  };
+
+  std::string object(const Line& line, Wall now) const {
     GoObject object;
     object.text("model", request_.model).text("created_at", api::go_time(now));
     if (request_.is_chat()) {
       object.raw("message", GoObject()
                                 .text("role", "assistant")
-                                .text("content", text.content)
-                                .text_if("thinking", text.thinking)
-                                .raw_if("tool_calls", go_calls(calls))
+                                .text("content", line.text.content)
+                                .text_if("thinking", line.text.thinking)
+                                .raw_if("tool_calls", line.calls)
                                 .str());
     } else {
-      object.text("response", text.content).text_if("thinking", text.thinking);
+      object.text("response", line.text.content).text_if("thinking", line.text.thinking);
     }
-    object.flag("done", ending.done);
-    if (ending.done) object.text_if("done_reason", ending.reason);
-    object.raw_if("context", context);
-    add_figures(object, ending);
+    object.flag("done", line.ending.done);
+    if (line.ending.done) object.text_if("done_reason", line.ending.reason);
+    if (request_.is_chat()) object.raw_if("logprobs", line.logprobs);
+    object.raw_if("context", line.context);
+    add_figures(object, line.ending);
+    if (!request_.is_chat()) object.raw_if("logprobs", line.logprobs);
     return object.str();
   }
 
- private:
   std::string context(const Ending& ending, const Work& work) const {
     return ending.done && !request_.is_chat() ? context_text(work, ending.tokens) : std::string();
+  }
+  std::string logprobs(std::span<const std::string> tokens) const {
+    return request_.logprobs ? go_logprobs(tokens, request_.top_logprobs) : std::string();
   }
 
   const Request& request_;
@@ -192,9 +214,7 @@ std::unique_ptr<AnswerWriter> make_writer(const Request& request, std::uint64_t 
   }
 }
 
-std::string unload_answer(const Request& request, Wall now) {
-  return NativeWriter(request).line({}, {}, {.reason = "unload"}, {}, now);
-}
+std::string unload_answer(const Request& request, Wall now) { return NativeWriter(request).command("unload", now); }
 
 std::string debug_answer(const Request& request, const std::string& rendered, Wall now) {
   GoObject object;

@@ -92,6 +92,13 @@ net::Task<After> Exchange::gather(AnswerWriter& writer, const Work& work, const 
     finished = event->kind == NodeEvent::Kind::finished;
   }
   if (work.refusal) co_return co_await refuse(*work.refusal, request.stream && !request.is_embedding());
+  if (work.load_only && request.stream && route_ == api::Route::completions) {
+    // OpenAI's layer makes a stream of it, whatever it was.
+    ending_.reason = "load";
+    const std::string events = writer.last(ending_, work, server_.loop_.wall());
+    if (!co_await chunk(writer.stream_type(), events)) co_return After::broken;
+    co_return co_await end_stream();
+  }
   const std::string body = writer.whole(ending_, work, server_.loop_.wall());
   co_return co_await whole(200, writer.whole_type(), body);
 }

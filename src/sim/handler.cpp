@@ -42,6 +42,9 @@ std::string full_name(const Request& request) {
 
 std::optional<Failure> check_capabilities(const Request& request, const engine::Capabilities& can) {
   if (request.is_embedding()) return std::nullopt;
+  if (request.think == Think::on && !can.thinking) {
+    return Failure{400, fmt::format("\"{}\" does not support thinking", request.model)};
+  }
   if (!can.completion) {
     return Failure{400,
                    fmt::format("\"{}\" does not support {}", request.model, request.is_chat() ? "chat" : "generate")};
@@ -54,9 +57,6 @@ std::optional<Failure> check_capabilities(const Request& request, const engine::
   if (!request.tools.empty() && !can.tools) lacks("tools");
   if (!request.suffix.empty() && !can.insert) lacks("insert");
   if (!lacking.empty()) return Failure{400, lacking};
-  if (request.think == Think::on && !can.thinking) {
-    return Failure{400, fmt::format("\"{}\" does not support thinking", request.model)};
-  }
   return std::nullopt;
 }
 
@@ -68,15 +68,18 @@ std::optional<Failure> check_values(const Request& request) {
                                "false)",
                                request.think_level)};
   }
-  if (request.format && !request.format->is_object() && *request.format != Json("json")) {
-    const std::string given = to_text(*request.format);
-    return Failure{
-        500, fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object", to_text(Json(given)))};
-  }
   if (request.raw && request.templated) {
     return Failure{400, "raw mode does not support template, system, or context"};
   }
   return std::nullopt;
+}
+
+// Found out when the runner is asked, so the model has been loaded by then.
+std::optional<Failure> check_format(const Request& request) {
+  if (!request.format || request.format->is_object() || *request.format == Json("json")) return std::nullopt;
+  const std::string given = to_text(*request.format);
+  return Failure{
+      500, fmt::format("invalid format: {}; expected \"json\" or a valid JSON Schema object", to_text(Json(given)))};
 }
 
 bool is_command(const Request& request) {
@@ -143,7 +146,8 @@ void generate(const Request& request, const ModelSettings& model, std::uint32_t 
     work.refusal->status = 400;
     return;
   }
-  work.refusal = fit_context(request, context, prompt);
+  work.refusal = check_format(request);
+  if (!work.refusal) work.refusal = fit_context(request, context, prompt);
   if (work.refusal) return;
   const std::int64_t most = std::int64_t{context} * 10;
   const std::int64_t wanted = request.num_predict.value_or(-1);
@@ -152,8 +156,7 @@ void generate(const Request& request, const ModelSettings& model, std::uint32_t 
   const auto script = work.script;
   work.ask.parts.push_back(
       {.prompt = std::move(prompt), .answer = script->tokens(), .token = [script](std::uint32_t index) {
-         const Piece piece = script->piece(index);
-         return token_hash(piece.content.empty() ? piece.thinking : piece.content);
+         return token_hash(script->piece(index).text());
        }});
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "sim/go_object.h"
+#include "sim/logprobs.h"
 
 namespace drover::sim {
 namespace {
@@ -54,8 +55,10 @@ class ChatWriter final : public AnswerWriter {
   std::string_view whole_type() const override { return kBareJson; }
 
   std::string piece(const Piece& piece, Wall now) override {
-    if (piece.thinking.empty() && piece.content.empty()) return {};
-    return event(delta(begin_delta().text("content", piece.content).text_if("reasoning", piece.thinking), "null", now));
+    if (piece.text().empty()) return {};
+    GoObject object = begin_delta();
+    object.text("content", piece.content).text_if("reasoning", piece.thinking);
+    return event(delta(object, "null", now, logprobs(std::span(&piece.text(), 1))));
   }
   std::string calls(const std::vector<ToolCall>& calls, Wall now) override {
     called_ = true;
@@ -99,6 +102,7 @@ class ChatWriter final : public AnswerWriter {
                                    .number("index", 0)
                                    .raw("message", message.str())
                                    .raw("finish_reason", ending.done ? go_json(Json(reason)) : "null")
+                                   .raw_if("logprobs", logprobs(work.script->texts(ending.tokens)))
                                    .str();
     return head("chat.completion", now)
                .raw("choices", '[' + choice + ']')
@@ -108,14 +112,22 @@ class ChatWriter final : public AnswerWriter {
   }
 
  private:
+  std::string logprobs(std::span<const std::string> tokens) const {
+    if (!request_.logprobs || tokens.empty()) return {};
+    return GoObject().raw("content", go_logprobs(tokens, request_.top_logprobs)).str();
+  }
   GoObject begin_delta() {
     GoObject object;
     if (!std::exchange(begun_, true)) object.text("role", "assistant");
     return object;
   }
-  std::string delta(const GoObject& object, std::string_view finish, Wall now) {
-    const std::string choice =
-        GoObject().number("index", 0).raw("delta", object.str()).raw("finish_reason", finish).str();
+  std::string delta(const GoObject& object, std::string_view finish, Wall now, const std::string& likely = {}) {
+    const std::string choice = GoObject()
+                                   .number("index", 0)
+                                   .raw("delta", object.str())
+                                   .raw("finish_reason", finish)
+                                   .raw_if("logprobs", likely)
+                                   .str();
     return head("chat.completion.chunk", now).raw("choices", '[' + choice + ']').str();
   }
   // One `created` for the whole stream.
@@ -152,7 +164,7 @@ class CompletionWriter final : public AnswerWriter {
   std::string last(const Ending& ending, const Work&, Wall now) override {
     std::string text = event(object("", go_json(Json(ending.reason)), request_.model, now));
     if (request_.include_usage) {
-      text += event(head(request_.model, now).raw("choices", "[]").raw("usage", usage_text(ending.usage)).str());
+      text += event(chunk("[]", request_.model, now).raw("usage", usage_text(ending.usage)).str());
     }
     text += kDone;
     return text;
@@ -166,26 +178,32 @@ class CompletionWriter final : public AnswerWriter {
                                    .number("index", 0)
                                    .raw("finish_reason", ending.done ? go_json(Json(reason)) : "null")
                                    .str();
-    return head(request_.model, now).raw("choices", '[' + choice + ']').raw("usage", usage_text(ending.usage)).str() +
+    return head(now)
+               .text("model", request_.model)
+               .text("system_fingerprint", "fp_ollama")
+               .raw("choices", '[' + choice + ']')
+               .raw("usage", usage_text(ending.usage))
+               .str() +
            '\n';
   }
 
  private:
   std::string object(std::string_view text, std::string_view finish, std::string_view model, Wall now) {
     const std::string choice = GoObject().text("text", text).number("index", 0).raw("finish_reason", finish).str();
-    GoObject object = head(model, now);
-    object.raw("choices", '[' + choice + ']');
+    GoObject object = chunk('[' + choice + ']', model, now);
     if (request_.include_usage) object.raw("usage", usage_text({}));
     return object.str();
   }
-  GoObject head(std::string_view model, Wall now) {
+  GoObject head(Wall now) {
     created_ = now;
     GoObject object;
-    object.text("id", id_)
-        .text("object", "text_completion")
-        .number("created", unix_seconds(now))
-        .text("model", model)
-        .text("system_fingerprint", "fp_ollama");
+    object.text("id", id_).text("object", "text_completion").number("created", unix_seconds(now));
+    return object;
+  }
+  // Of a stream, where the members stand in another order than in a whole answer.
+  GoObject chunk(std::string_view choices, std::string_view model, Wall now) {
+    GoObject object = head(now);
+    object.raw("choices", choices).text("model", model).text("system_fingerprint", "fp_ollama");
     return object;
   }
 

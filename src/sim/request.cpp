@@ -66,8 +66,9 @@ class Reader {
   }
 
  private:
-  void fail(std::string message) {
-    if (!failure_) failure_ = Failure{400, std::move(message), openai_};
+  void fail(std::string message) { fail(Failure{400, std::move(message), openai_}); }
+  void fail(Failure failure) {
+    if (!failure_) failure_ = std::move(failure);
   }
 
   void images(const GoFields& fields, std::size_t& count) {
@@ -134,9 +135,11 @@ class Reader {
       if (!input.get_ref<const std::string&>().empty() || openai_) request_.inputs.push_back(input);
       return;
     }
-    if (!input.is_array()) return fail("invalid input type");
+    // The handler's own check, also behind OpenAI's layer.
+    const Failure wrong_type{400, "invalid input type"};
+    if (!input.is_array()) return fail(wrong_type);
     for (const Json& each : input) {
-      if (!each.is_string()) return fail("invalid input type");
+      if (!each.is_string()) return fail(wrong_type);
       request_.inputs.push_back(each);
     }
   }
@@ -152,6 +155,7 @@ class Reader {
     for (const Json& each : *list) openai_message(each);
     if (const Json* tools = fields_.array("tools", "[]api.Tool")) request_.tools = *tools;
     effort();
+    logprobs();
     stream_options();
     sampling();
     if (const Json* wanted = fields_.object("response_format", "openai.ResponseFormat")) {
@@ -325,9 +329,10 @@ class Reader {
   }
 
   void logprobs() {
-    fields_.flag("logprobs");
+    request_.logprobs = fields_.flag("logprobs").value_or(false);
     const auto top = fields_.integer("top_logprobs");
     if (top && (*top < 0 || *top > 20)) fail("top_logprobs must be between 0 and 20");
+    request_.top_logprobs = static_cast<std::size_t>(std::clamp<std::int64_t>(top.value_or(0), 0, 20));
   }
 
   std::string type_error_;
@@ -402,9 +407,9 @@ std::expected<Request, Failure> read_request(Route route, std::string_view body)
   static const Json kNothing = Json::object();
   if (!document->value.is_object() && !document->value.is_null()) {
     const std::string_view name = struct_name(route);
-    const std::string type = name.starts_with('.')
-                                 ? fmt::format("struct {{ api{}; Think json.RawMessage \"json:\\\"think\\\"\" }}", name)
-                                 : fmt::format("{}.{}", openai ? "openai" : "api", name);
+    const std::string type =
+        name.starts_with('.') ? fmt::format("struct {{ *api{}; Think json.RawMessage \"json:\\\"think\\\"\" }}", name)
+                              : fmt::format("{}.{}", openai ? "openai" : "api", name);
     return std::unexpected(
         Failure{400, fmt::format("json: cannot unmarshal {} into Go value of type {}", go_kind(document->value), type),
                 openai});

@@ -67,6 +67,8 @@ struct Request {
   std::string think_level{};  // the string, if it was one
   std::optional<Json> format{};
   bool truncate = true;
+  bool logprobs = false;
+  std::size_t top_logprobs = 0;
   bool debug_render_only = false;
   Json options = Json::object();
   // Of the options, once read_options has looked at them:

@@ -76,7 +76,7 @@ constexpr RefusalCase kRefusals[] = {
     {Route::embed, R"({"model":7})",
      "400 json: cannot unmarshal number into Go struct field EmbedRequest.model of type string"},
     {Route::generate, R"([1])",
-     "400 json: cannot unmarshal array into Go value of type struct { api.GenerateRequest; Think json.RawMessage "
+     "400 json: cannot unmarshal array into Go value of type struct { *api.GenerateRequest; Think json.RawMessage "
      "\"json:\\\"think\\\"\" }"},
     {Route::generate, R"({"keep_alive":"300"})", "400 time: missing unit in duration \"300\""},
     {Route::generate, R"({"keep_alive":"-1"})", "400 time: missing unit in duration \"-1\""},
@@ -193,7 +193,7 @@ constexpr RefusalCase kDecisions[] = {
      "500 option \"temperature\" must be of type float32"},
     {Route::generate, R"({"model":"llama3.2:3b","options":{"typical_p":1}})", "400 typical_p is no longer supported"},
     {Route::generate, R"({"model":"llama3.2:3b","prompt":"x","format":"xml"})",
-     "500 invalid format: \"\\\"xml\\\"\"; expected \"json\" or a valid JSON Schema object"},
+     "later 500 invalid format: \"\\\"xml\\\"\"; expected \"json\" or a valid JSON Schema object"},
     {Route::generate, R"({"model":"llama3.2:3b","prompt":"x","raw":true,"system":"s"})",
      "400 raw mode does not support template, system, or context"},
     {Route::embed, R"({"model":"llama3.2:3b","input":"x"})",

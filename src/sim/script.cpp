@@ -191,6 +191,12 @@ std::string Script::content(std::uint32_t end) const {
   return text;
 }
 
+std::vector<std::string> Script::texts(std::uint32_t end) const {
+  std::vector<std::string> texts;
+  for (std::uint32_t i = 0; i < std::min(end, tokens_); ++i) texts.push_back(piece(i).text());
+  return texts;
+}
+
 std::string Script::thinking(std::uint32_t end) const {
   std::string text;
   for (std::uint32_t i = 0; i < std::min({end, thinking_, tokens_}); ++i) text += thoughts_.token(i);

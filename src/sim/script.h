@@ -17,6 +17,7 @@ namespace drover::sim {
 struct Piece {
   std::string thinking;
   std::string content;
+  const std::string& text() const { return content.empty() ? thinking : content; }
 };
 
 struct ToolCall {
@@ -40,6 +41,8 @@ class Script {
   // Text of all tokens before `end`.
   std::string content(std::uint32_t end) const;
   std::string thinking(std::uint32_t end) const;
+  // Of each token before `end`.
+  std::vector<std::string> texts(std::uint32_t end) const;
 
  private:
   void limit_to(std::int64_t limit);

@@ -204,13 +204,16 @@ data: [DONE]
      R"({"model":"llama3.2:3b","messages":[{"role":"user","content":"Hi"}],"max_tokens":2})",
      R"({"id":"chatcmpl-*","object":"chat.completion","created":*,"model":"llama3.2:3b","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"Lako vur"},"finish_reason":"length"}],"usage":{"prompt_tokens":17,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens":2,"total_tokens":19}}
 )"},
+    {"section_2_3_logprobs_stand_where_the_route_has_them", "/api/generate",
+     R"({"model":"llama3.2:3b","prompt":"x","raw":true,"stream":false,"logprobs":true,"options":{"num_predict":1}})",
+     R"({"model":"llama3.2:3b","created_at":"*","response":"Tholer","done":true,"done_reason":"length","total_duration":*,"load_duration":*,"prompt_eval_count":1,"prompt_eval_cached_count":0,"prompt_eval_duration":*,"eval_count":1,"logprobs":[{"token":"Tholer","logprob":-0.627,"bytes":[84,104,111,108,101,114]}]})"},
     {"section_2_9_completions_stream", "/v1/completions",
      R"({"model":"llama3.2:3b","prompt":"Hi","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}})",
-     R"(data: {"id":"cmpl-*","object":"text_completion","created":*,"model":"llama3.2:3b","system_fingerprint":"fp_ollama","choices":[{"text":"Lako","index":0,"finish_reason":null}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
+     R"(data: {"id":"cmpl-*","object":"text_completion","created":*,"choices":[{"text":"Lako","index":0,"finish_reason":null}],"model":"llama3.2:3b","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
 
-data: {"id":"cmpl-*","object":"text_completion","created":*,"model":"llama3.2:3b","system_fingerprint":"fp_ollama","choices":[{"text":"","index":0,"finish_reason":"length"}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
+data: {"id":"cmpl-*","object":"text_completion","created":*,"choices":[{"text":"","index":0,"finish_reason":"length"}],"model":"llama3.2:3b","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
 
-data: {"id":"cmpl-*","object":"text_completion","created":*,"model":"llama3.2:3b","system_fingerprint":"fp_ollama","choices":[],"usage":{"prompt_tokens":17,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens":1,"total_tokens":18}}
+data: {"id":"cmpl-*","object":"text_completion","created":*,"choices":[],"model":"llama3.2:3b","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":17,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens":1,"total_tokens":18}}
 
 data: [DONE]
 
