@@ -44,6 +44,9 @@ class Mixed(FleetTest):
     versions = ["0.34.4", "0.24.0"]
 
     def test_a_node_killed_while_both_stream(self):
+        for node in self.nodes:
+            call(node.url, "POST", "/api/generate", {"model": CHAT})
+        until(lambda: len(call(self.gateway.url, "GET", "/api/ps").json()["models"]) == 1, "the gateway to have seen the loads")
         streams = []
         for prompt in PROMPTS:
             streams.append(Stream(self.gateway.url, prompt))
