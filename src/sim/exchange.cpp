@@ -88,8 +88,9 @@ net::Task<After> Exchange::gather(AnswerWriter& writer, const Work& work, const 
     const auto event = co_await next_event();
     if (!event) co_return After::broken;
     if (event->kind == NodeEvent::Kind::failed) co_return co_await refuse(event->failure, request.stream && ready_);
-    if (const auto over = co_await misbehave(writer, work, false)) co_return *over;
     finished = event->kind == NodeEvent::Kind::finished;
+    if (work.refusal) continue;  // nothing to break: the runner refuses
+    if (const auto over = co_await misbehave(writer, work, false)) co_return *over;
   }
   if (work.refusal) co_return co_await refuse(*work.refusal, request.stream && !request.is_embedding());
   if (work.load_only && request.stream && route_ == api::Route::completions) {

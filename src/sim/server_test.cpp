@@ -524,6 +524,12 @@ TEST(Server, faults_look_as_their_rows_say) {
   }
 }
 
+TEST(Server, a_fault_does_not_stop_a_runner_from_refusing) {
+  World world;
+  world.arm(R"({"fault":"cut","after_tokens":5})");
+  EXPECT_EQ(seen(world.ask(post("/api/embed", R"({"model":"llama3.2:3b","input":"x"})"))), "501 whole");
+}
+
 TEST(Server, a_fault_hits_as_many_requests_as_it_was_armed_for) {
   World world;
   world.warm();
