@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "cli/local_slots.h"
 #include "cli/setup.h"
 #include "cli/version.h"
 #include "net/signals.h"
@@ -56,6 +57,7 @@ class Host {
                                 .log = log_,
                                 .access_line = {},
                                 .log_dropped = {},
+                                .local_slots = local_slots,
                                 .seed = 0,
                                 .version = kVersion};
     for (auto& worker : workers_) parts.workers.push_back(&worker->network);
@@ -120,6 +122,7 @@ class Host {
         if (access_log_ != nullptr) access_log_->reopen();
       } else if (ending) {
         // Asked twice: the operator does not want to wait.
+        if (options_.leaving) options_.leaving();
         ::_exit(kInterrupted);
       } else {
         ending = true;

@@ -21,6 +21,7 @@ struct HostOptions {
   std::function<void(gateway::Gateway&)> ready;
   std::function<void(gateway::Gateway&)> refreshed;
   Duration refresh{};
+  std::function<void()> leaving{};  // called before the process ends without its destructors; may be empty
 };
 
 // The writer of the access log; null when it is off. Error (system): the file cannot be opened.

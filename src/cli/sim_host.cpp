@@ -27,7 +27,7 @@ Result<void> SimHost::start(const sim::Settings& settings, const net::Endpoint& 
   for (std::size_t i = 0; i < settings.nodes.size(); ++i) {
     const sim::NodeSettings& node = settings.nodes[i];
     servers_.push_back(std::make_unique<sim::Server>(loop_, std::move(listeners[i]), node, settings.seed));
-    nodes_.push_back({node.name, node.card, node.models.size(), servers_.back()->endpoint()});
+    nodes_.push_back({node.name, node.card, node.models.size(), node.slots, servers_.back()->endpoint()});
     servers_.back()->start();
   }
   thread_ = std::thread([this] { loop_.run(); });

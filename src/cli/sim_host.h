@@ -25,6 +25,7 @@ class SimHost {
     std::string name;
     std::string card;
     std::size_t models;
+    unsigned slots;
     net::Endpoint endpoint;
   };
   const std::vector<Node>& nodes() const { return nodes_; }

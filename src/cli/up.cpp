@@ -87,6 +87,7 @@ bool find_or_simulate(config::DroverSettings& settings, const UpArguments& argum
     fleet::NodeSpec spec;
     spec.name = node.name;
     spec.url = http::parse_base_url("http://" + net::to_text(node.endpoint)).value();
+    spec.slots = node.slots;
     spec.simulated = true;
     settings.nodes.push_back(std::move(spec));
   }
@@ -122,7 +123,12 @@ class Display {
   void refresh(gateway::Gateway& gateway) {
     Json now = gateway.status();
     if (live_) {
-      if (!screen_) screen_.emplace(STDOUT_FILENO);
+      if (!screen_) {
+        // Above the screen, and so in the terminal's history, where they can be copied whatever its size.
+        for (const std::string& line : paste_lines(now)) fmt::print("  {}\n", line);
+        std::fflush(stdout);
+        screen_.emplace(STDOUT_FILENO);
+      }
       const auto lines =
           screen_lines(now, before_ ? &*before_ : nullptr, kRefresh, screen_->size(), style_of(STDOUT_FILENO));
       screen_->draw(lines);
@@ -175,7 +181,8 @@ int run_up(const UpArguments& arguments) {
                       },
                       .ready = [&](gateway::Gateway& gateway) { display.ready(gateway); },
                       .refreshed = [&](gateway::Gateway& gateway) { display.refresh(gateway); },
-                      .refresh = live ? kRefresh : kPlainEvery};
+                      .refresh = live ? kRefresh : kPlainEvery,
+                      .leaving = [] { LiveScreen::give_back(); }};
   return run_gateway(std::move(options), *log, access_log->get());
 }
 

@@ -31,19 +31,21 @@ struct Control::Node {
   bool in_refresh = false;
   bool asked_once = false;
   bool removed = false;
+  std::optional<unsigned> slots;  // of a node on this machine, from its environment
   balance::Health health = balance::Health::offline;
   std::string error;
   net::Signal look;  // notified: probe now
 };
 
 Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log,
-                 GatewaySetup setup, Publish publish)
+                 GatewaySetup setup, Publish publish, LocalSlots local_slots)
     : network_(network),
       resolver_(resolver),
       scheduler_(scheduler),
       log_(log),
       setup_(std::move(setup)),
       publish_(std::move(publish)),
+      local_slots_(std::move(local_slots)),
       flows_(network.loop()) {
   scheduler_.set_control(network.loop(), *this);
   adopt(std::move(setup_.nodes));
@@ -171,6 +173,8 @@ net::Task<> Control::probe(Node& node) {
   const bool reachable = !failure;
   const bool changed =
       report != node.state.report || reachable != node.state.reachable || node.error.empty() != reachable;
+  // It may have come back with other settings.
+  if (reachable && !node.state.reachable && local_slots_) node.slots = local_slots_(*node.endpoint);
   node.error = failure ? failure->detail : std::string();
   node.state.report = std::move(report);
   node.state.reachable = reachable;
@@ -247,7 +251,7 @@ void Control::report_inventory(const Node& node, Mono asked) {
   for (const auto& [key, model] : view.index()) {
     for (const fleet::Holder& holder : model.holders) {
       if (holder.node != id || (model.remote && !setup_.settings.allow_cloud)) continue;
-      balance::ModelOnNode entry{.model = key, .runner = to_balance(holder.runner), .slots_hint = std::nullopt};
+      balance::ModelOnNode entry{.model = key, .runner = to_balance(holder.runner), .slots_hint = node.slots};
       for (const fleet::RunningModel& running : node.state.report.running) {
         if (view.runner_of(running.key, running.digest) != holder.runner) continue;
         entry.resident = true;
@@ -326,16 +330,17 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     const std::shared_ptr<Node> node = found->second;
     const auto& spec = node->state.spec;
     const Mono began = network_.loop().now();
+    const std::string name = model->name;  // the view may be replaced while the load runs
     // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
     const bool embeds = model->capabilities.embedding_only();
     wire::CallRequest request{
         .method = "POST",
         .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
         .host = http::authority(spec.url),
-        .body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(model->name), options.empty() ? "" : ",", options),
+        .body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(name), options.empty() ? "" : ",", options),
         .max_answer = 1_MiB,
         .connect = setup_.settings.connect};
-    log_.info("load_started", {{"node", spec.name}, {"model", load.model}});
+    log_.info("load_started", {{"node", spec.name}, {"model", name}});
     const auto answer =
         co_await wire::call(network_, *node->endpoint, std::move(request), began + setup_.settings.load);
     if (!answer) {
@@ -348,10 +353,11 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     const double took = seconds(network_.loop().now() - began);
     if (outcome.failed) {
       const std::string why = answer ? fmt::format("status {}", answer->status) : answer.error().detail;
-      log_.warn("load_failed", {{"node", spec.name}, {"model", load.model}, {"after_s", took}, {"error", why}});
+      log_.warn("load_failed", {{"node", spec.name}, {"model", name}, {"after_s", took}, {"error", why}});
     } else {
-      log_.info("load_finished", {{"node", spec.name}, {"model", load.model}, {"after_s", took}});
+      log_.info("load_finished", {{"node", spec.name}, {"model", name}, {"after_s", took}});
       co_await probe(*node);
+      scheduler_.note_load(load.node, load.model, began, network_.loop().now());
     }
   }
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {

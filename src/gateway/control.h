@@ -30,8 +30,11 @@ class Control final : public ControlLink, public ControlSink {
  public:
   using Publish = std::function<void(std::shared_ptr<const Published>)>;  // to every worker
 
+  // How many slots the node there has, where this machine can tell; empty function: it cannot.
+  using LocalSlots = std::function<std::optional<unsigned>(const net::Endpoint&)>;
+
   Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log, GatewaySetup setup,
-          Publish publish);
+          Publish publish, LocalSlots local_slots);
   ~Control();
 
   // What workers begin with, before anything was learned.
@@ -84,6 +87,7 @@ class Control final : public ControlLink, public ControlSink {
   Log& log_;
   GatewaySetup setup_;
   Publish publish_;
+  LocalSlots local_slots_;
   std::shared_ptr<const Published> published_;
   std::map<std::string, NodeId> ids_;              // of every name there ever was
   std::map<NodeId, std::shared_ptr<Node>> nodes_;  // those in service

@@ -90,7 +90,7 @@ void account(Exchange& exchange) {
   }
   if (!exchange.known_model.empty()) {
     model.duration.observe(total);
-    model.queue_wait.observe(exchange.queued);
+    model.queue_wait.observe(exchange.queued - exchange.loaded.value_or(Duration{0}));
     if (exchange.loaded) model.load.observe(*exchange.loaded);
     if (exchange.first_byte) model.first_token.observe(*exchange.first_byte - exchange.arrived);
     if (exchange.first_byte && exchange.messages > 1) {
@@ -122,14 +122,14 @@ void account(Exchange& exchange) {
   record.stream = exchange.streams;
   record.total = total;
   if (exchange.attempts > 0) {
-    record.queue = exchange.queued;
-    const Duration load = exchange.loaded.value_or(Duration{0}) + metrics.load.value_or(Duration{0});
-    if (exchange.loaded || metrics.load) record.load = load;
+    record.queue = exchange.queued - exchange.loaded.value_or(Duration{0});
+    if (exchange.loaded || metrics.load) {
+      record.load = exchange.loaded.value_or(Duration{0}) + metrics.load.value_or(Duration{0});
+    }
     record.prefill = metrics.prompt_eval;
     record.decode = metrics.eval;
     if (metrics.total) {
-      record.overhead =
-          std::max(Duration{0}, total - exchange.queued - exchange.loaded.value_or(Duration{0}) - *metrics.total);
+      record.overhead = std::max(Duration{0}, total - exchange.queued - *metrics.total);
     }
   }
   if (exchange.first_byte) record.first_byte = *exchange.first_byte - exchange.arrived;

@@ -38,12 +38,12 @@ struct Exchange {
   int status = 0;
   bool streams = false;
   unsigned attempts = 0;
-  std::string model;        // as the client wrote it
-  std::string known_model;  // as the fleet lists it; empty: unknown
-  std::string node;         // of the last attempt
-  std::string_view picked;  // why that node
-  Duration queued{};
-  std::optional<Duration> loaded;  // waited for a load of ours
+  std::string model;               // as the client wrote it
+  std::string known_model;         // as the fleet lists it; empty: unknown
+  std::string node;                // of the last attempt
+  std::string_view picked;         // why that node
+  Duration queued{};               // for a slot, a load of ours included
+  std::optional<Duration> loaded;  // of that, for the load
   std::optional<Mono> first_byte;
   Bytes received;
   std::uint64_t sent = 0;

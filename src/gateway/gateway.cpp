@@ -11,8 +11,9 @@ Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
       metrics_(parts_.workers.size()),
       buffers_(setup.settings.buffers),
       scheduler_(setup.scheduler),
-      control_(parts_.control, parts_.resolver, scheduler_, parts_.log, std::move(setup),
-               [this](std::shared_ptr<const Published> published) { publish(std::move(published)); }),
+      control_(
+          parts_.control, parts_.resolver, scheduler_, parts_.log, std::move(setup),
+          [this](std::shared_ptr<const Published> published) { publish(std::move(published)); }, parts_.local_slots),
       shared_{scheduler_, buffers_,           control_,
               parts_.log, parts_.access_line, fmt::format("{:016x}", Random(parts_.seed).next())},
       ending_(parts_.control.loop()),
@@ -114,7 +115,7 @@ Json Gateway::status() const {
                       .policy = std::string(balance::name(control_.policy())),
                       .uptime = now - started_,
                       .draining = draining_},
-                     control_.nodes(), scheduler_.snapshot(now), metrics_, now);
+                     control_.nodes(), scheduler_.snapshot(now), *control_.published()->fleet, metrics_, now);
 }
 
 std::string Gateway::metrics_page() const {

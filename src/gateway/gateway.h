@@ -24,6 +24,7 @@ struct GatewayParts {
   Log& log;
   std::function<void(std::string_view)> access_line;  // may be empty
   std::function<std::uint64_t()> log_dropped;         // may be empty
+  Control::LocalSlots local_slots;                    // may be empty
   std::uint64_t seed;                                 // of request ids
   std::string version;
 };

@@ -113,6 +113,8 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
       co_return std::unexpected(
           NotAdmitted{NotAdmitted::Kind::refused, ticket.refuse->why, ticket.refuse->retry_after});
     }
+    const Duration loading = scheduler.loading_time(ticket.grant->node, submission.model, submission.now);
+    if (loading > Duration{0}) exchange.loaded = exchange.loaded.value_or(Duration{0}) + loading;
     exchange.picked = balance::name(ticket.grant->reason);
     co_return Slot{scheduler, loop, exchange.id, ticket.grant->node};
   }

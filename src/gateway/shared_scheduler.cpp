@@ -71,6 +71,18 @@ balance::Snapshot SharedScheduler::snapshot(Mono now) {
   return scheduler_.snapshot(now);
 }
 
+void SharedScheduler::note_load(NodeId node, std::string_view model, Mono began, Mono ended) {
+  std::lock_guard lock(mutex_);
+  last_loads_[node] = {std::string(model), began, ended};
+}
+
+Duration SharedScheduler::loading_time(NodeId node, std::string_view model, Mono since) {
+  std::lock_guard lock(mutex_);
+  const auto found = last_loads_.find(node);
+  if (found == last_loads_.end() || found->second.model != model) return Duration{0};
+  return std::max(Duration{0}, found->second.ended - std::max(found->second.began, since));
+}
+
 void SharedScheduler::carry_out(balance::Actions& actions, std::size_t caller) {
   for (balance::Action& action : actions) {
     std::visit(Overloaded{

@@ -62,11 +62,21 @@ class SharedScheduler {
   // Called by the control loop.
   void change(const std::function<void(balance::Scheduler&, balance::Actions&)>& change);
   balance::Snapshot snapshot(Mono now);
+  // A load of ours has ended.
+  void note_load(NodeId node, std::string_view model, Mono began, Mono ended);
+
+  // How much of the time since `since` the node spent on loading this model, if that was the last it loaded.
+  Duration loading_time(NodeId node, std::string_view model, Mono since);
 
  private:
   struct WorkerEntry {
     net::Loop& loop;
     GrantSink& sink;
+  };
+  struct LastLoad {
+    std::string model;
+    Mono began;
+    Mono ended;
   };
   static constexpr std::size_t kNobody = SIZE_MAX;
   static constexpr std::size_t kMaxOptions = 4096;  // distinct option sets remembered for loads
@@ -77,6 +87,7 @@ class SharedScheduler {
   std::mutex mutex_;
   balance::Scheduler scheduler_;                            // guarded by mutex_
   std::unordered_map<std::uint64_t, std::string> options_;  // by fingerprint; guarded by mutex_
+  std::unordered_map<NodeId, LastLoad> last_loads_;         // guarded by mutex_
   std::vector<WorkerEntry> workers_;
   net::Loop* control_loop_ = nullptr;
   ControlSink* control_ = nullptr;

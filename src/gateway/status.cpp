@@ -12,8 +12,17 @@ const balance::NodeSnapshot* find(const balance::Snapshot& snapshot, NodeId id) 
   return nullptr;
 }
 
-Json runner_json(const balance::RunnerSnapshot& runner, const fleet::NodeReport& report) {
-  Json json{{"models", runner.models},
+// As listings name it; the scheduler knows only keys.
+std::string listed_name(const fleet::FleetView& fleet, const std::string& key) {
+  const fleet::Model* model = fleet.find(key);
+  return model == nullptr ? key : model->name;
+}
+
+Json runner_json(const balance::RunnerSnapshot& runner, const fleet::NodeReport& report,
+                 const fleet::FleetView& fleet) {
+  Json names = Json::array();
+  for (const std::string& key : runner.models) names.push_back(listed_name(fleet, key));
+  Json json{{"models", std::move(names)},
             {"resident", runner.resident},
             {"slots", runner.slots},
             {"automatic_slots", runner.automatic_slots},
@@ -27,7 +36,8 @@ Json runner_json(const balance::RunnerSnapshot& runner, const fleet::NodeReport&
   return json;
 }
 
-Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* snapshot, Mono now) {
+Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* snapshot, const fleet::FleetView& fleet,
+               Mono now) {
   const fleet::NodeSpec& spec = status.state.spec;
   Json json{{"name", spec.name},
             {"url", http::to_text(spec.url)},
@@ -43,10 +53,11 @@ Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* s
   json["in_flight"] = snapshot->in_flight;
   json["waiting"] = snapshot->waiting;
   if (snapshot->loading) {
-    json["loading"] = {{"model", snapshot->loading->model}, {"for_s", seconds(now - snapshot->loading->since)}};
+    json["loading"] = {{"model", listed_name(fleet, snapshot->loading->model)},
+                       {"for_s", seconds(now - snapshot->loading->since)}};
   }
   Json runners = Json::array();
-  for (const auto& runner : snapshot->runners) runners.push_back(runner_json(runner, status.state.report));
+  for (const auto& runner : snapshot->runners) runners.push_back(runner_json(runner, status.state.report, fleet));
   json["runners"] = std::move(runners);
   return json;
 }
@@ -54,14 +65,15 @@ Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* s
 }  // namespace
 
 Json status_json(const StatusFacts& facts, const std::vector<Control::NodeStatus>& nodes,
-                 const balance::Snapshot& snapshot, observe::Metrics& metrics, Mono now) {
+                 const balance::Snapshot& snapshot, const fleet::FleetView& fleet, observe::Metrics& metrics,
+                 Mono now) {
   Json node_list = Json::array();
-  for (const auto& node : nodes) node_list.push_back(node_json(node, find(snapshot, node.state.spec.id), now));
+  for (const auto& node : nodes) node_list.push_back(node_json(node, find(snapshot, node.state.spec.id), fleet, now));
 
   Json queue = Json::array();
   for (const auto& model : snapshot.models) {
     if (model.waiting == 0 && model.in_flight == 0) continue;
-    Json line{{"model", model.model}, {"waiting", model.waiting}, {"in_flight", model.in_flight}};
+    Json line{{"model", listed_name(fleet, model.model)}, {"waiting", model.waiting}, {"in_flight", model.in_flight}};
     if (model.oldest) line["oldest_s"] = seconds(now - *model.oldest);
     queue.push_back(std::move(line));
   }

@@ -21,6 +21,6 @@ struct StatusFacts {
 
 // Keys are stable: scripts read them. Durations in seconds, sizes in bytes.
 Json status_json(const StatusFacts& facts, const std::vector<Control::NodeStatus>& nodes,
-                 const balance::Snapshot& snapshot, observe::Metrics& metrics, Mono now);
+                 const balance::Snapshot& snapshot, const fleet::FleetView& fleet, observe::Metrics& metrics, Mono now);
 
 }  // namespace drover::gateway

@@ -194,6 +194,7 @@ World::World(WorldOptions options) : world(options.seed, options.network), optio
                      .log = null_log,
                      .access_line = [this](std::string_view line) { access_log += line; },
                      .log_dropped = {},
+                     .local_slots = {},
                      .seed = options_.seed,
                      .version = "test"};
   gateway = std::make_unique<Gateway>(std::move(parts), setup());
