@@ -60,6 +60,7 @@ TEST(Random, replays_from_its_seed_and_splits_into_independent_streams) {
 
 TEST(Clock, adds_without_overflow) {
   EXPECT_EQ(after(Mono{} + std::chrono::hours(1), Duration::max()), kNever);
+  EXPECT_LT(after(Mono::min(), std::chrono::hours(1)), Mono{});
   EXPECT_EQ(after(Mono{}, std::chrono::seconds(1)), Mono{} + std::chrono::seconds(1));
 }
 

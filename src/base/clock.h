@@ -53,7 +53,7 @@ class ManualClock final : public Clock {
 
 constexpr double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// `now + wait` without overflow: a wait of Duration::max() means never.
-constexpr Mono after(Mono now, Duration wait) { return wait >= kNever - now ? kNever : now + wait; }
+// `now + wait` without overflow: a wait of Duration::max() means never. `now` may be Mono::min(), long ago.
+constexpr Mono after(Mono now, Duration wait) { return now >= Mono{} && wait >= kNever - now ? kNever : now + wait; }
 
 }  // namespace drover
