@@ -21,7 +21,7 @@ FAULTS = {
     "3:9": ["policy is least_conections", "least_connections or round_robin"],
     "5:10": ["timeouts.drain is soon", "a duration"],
     "7:12": ["nodes[0].name"],
-    "8:39": ["nodes[1].weight is -1", "from 1 to 100"],
+    "8:41": ["nodes[1].weight is -1", "from 1 to 100"],
 }
 
 
