@@ -1,0 +1,168 @@
+"""docs/configuration.md against the settings that the binary knows: what `drover check` says about a file that is wrong in every
+setting names them all with their bounds; the defaults that it does not say are those of the sources.
+"""
+
+import json
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+from documents import blocks, drover, rows, source, text_of
+
+# What `drover check` calls each kind of value, and what the document calls it.
+EXPECTED = [
+    (r"a duration from (\S+) to (\S+), for example (\S+)", r"duration, \1 to \2"),
+    (r"(auto or )?a size from (\S+) to (\S+), for example (\S+)", r"\1size, \2 to \3"),
+    (r"(auto or )?a whole number from (\S+) to (\S+)", r"\1whole number, \2 to \3"),
+    (r"(true or false|least_connections or round_robin|a list)", r"\1"),
+]
+
+# Defaults that are no values: what the document says in words, and texts, which have no bounds.
+WORDS = {
+    "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
+    "access_log": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
+    "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
+}
+
+
+class Configuration(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.documented = {row["setting"]: row for row in rows("configuration.md", "setting")}
+        cls.known = known_settings()
+        cls.defaults = defaults_in_sources()
+
+    def test_every_setting_is_documented_and_no_other(self):
+        self.assertGreater(len(self.known), 40)
+        self.assertEqual(sorted(self.documented), sorted(self.known))
+
+    def test_bounds(self):
+        for path, message in self.known.items():
+            with self.subTest(path):
+                self.assertEqual(self.documented[path]["values"], values(path, message))
+
+    def test_defaults(self):
+        for path, message in self.known.items():
+            with self.subTest(path):
+                self.assertEqual(self.documented[path]["default"], self.default(path, message))
+
+    def default(self, path, message):
+        if path in WORDS:
+            return WORDS[path][1]
+        example = re.search(r"for example (\S+)$", message)
+        return "auto" if "auto or" in message else example[1] if example else self.defaults[path]
+
+    def test_the_texts_in_words_are_true(self):
+        """Addresses as the help says them, the log's default by a run of the binary."""
+        said = drover("up", "--help").stdout
+        for name in ["listen", "admin"]:
+            self.assertRegex(said, rf"--{name} .*default: {re.escape(WORDS[name][1])}")
+        self.assertIn("LogTarget target = LogTarget::standard_output;", source("config/settings.h"))
+
+    def test_the_complete_file_is_fine_and_complete(self):
+        (text,) = [block for block in blocks("configuration.md", "yaml") if "nodes:" in block]
+        checked = check(text)
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+        written = values_of(text)
+        required = set(self.known) - {"nodes"}
+        self.assertEqual(sorted(written), sorted(required))
+        for path in required - set(WORDS):
+            self.assertEqual(written[path], self.default(path, self.known[path]), path)
+
+    def test_the_example_of_faults_is_real(self):
+        (shown,) = [block for block in blocks("configuration.md", "console") if "drover check" in block]
+        lines = {int(number): line for number, line in re.findall(r"^ +(\d+) \| (.*)$", shown, re.MULTILINE)}
+        text = "".join({2: "limits:", 4: "timeouts:"}.get(number, lines.get(number, "")) + "\n" for number in range(1, 6))
+        self.assertEqual(f"$ drover check drover.yaml\n{check(text, as_json=False).stderr}", shown)
+
+    def test_flags_of_up(self):
+        """The table of flags, against the help."""
+        flags = {row["flag"].split()[0] for row in rows("configuration.md", "flag")}
+        self.assertEqual(flags, set(re.findall(r"^ +(--[\w-]+)", drover("up", "--help").stdout, re.MULTILINE)))
+
+    def test_what_needs_a_restart_is_what_the_document_says(self):
+        """Each setting that is only used at the start is a real one."""
+        for name in re.findall(r"`([\w.]+)`", text_of("configuration.md").split("hold for connections that begin")[1].split(":")[0]):
+            self.assertIn(name, self.known)
+
+
+def known_settings():
+    """What the binary expects of every setting, by its path: `drover check` says it when each is given a map, where none takes
+    one but sections, whose own settings it then names."""
+    top = keys_of(faults_of("a: a\n"), "")
+    known = {}
+    for name, fault in zip(top, (faults_of(f"{name}: {{a: a}}\n") for name in top)):
+        if "unknown key" not in fault[0]["message"]:
+            known[name] = fault[0]["message"]
+            continue
+        for inner in keys_of(fault, name):
+            known[f"{name}.{inner}"] = faults_of(f"{name}: {{{inner}: {{a: a}}}}\n")[0]["message"]
+    for inner in keys_of(faults_of("nodes: [{url: a, a: a}]\n"), "nodes[0]"):
+        url = "" if inner == "url" else "url: a, "
+        known[f"nodes[].{inner}"] = faults_of(f"nodes: [{{{url}{inner}: {{a: a}}}}]\n")[0]["message"]
+    return known
+
+
+def keys_of(faults, path):
+    message = next(fault["message"] for fault in faults if fault["code"] == "unknown_key")
+    listed = re.fullmatch(rf'unknown key "a"{re.escape(f" in {path}" if path else "")}; expected (.*)', message)
+    assert listed, f"`drover check` no longer lists the keys it knows: {message}"
+    return re.split(", | or ", listed[1])
+
+
+def values(path, message):
+    """The document's words for what a message expects."""
+    if path in WORDS:
+        return WORDS[path][0]
+    for pattern, words in EXPECTED:
+        found = re.search(f"expected {pattern}$", message)
+        if found:
+            return found.expand(words)
+    raise AssertionError(f"{path}: {message}")
+
+
+def faults_of(text):
+    return json.loads(check(text).stdout)
+
+
+def check(text, as_json=True):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "drover.yaml").write_text(text)
+        return drover("check", "drover.yaml", *["--json"] * as_json, folder=folder)
+
+
+def defaults_in_sources():
+    """Defaults of numbers, flags and choices: what binding.cpp binds to which member, and what settings.h puts there."""
+    sections = {"settings": ("", "DroverSettings"), "limits": ("limits.", "Limits"), "timeouts": ("timeouts.", "Timeouts"),
+                "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec")}
+    text = source("config/settings.h") + source("fleet/node.h")
+    members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n}};", text, re.DOTALL)[1]))
+               for _, name in sections.values()}
+    defaults = {}
+    for setting, owner, member in re.findall(r'\{"(\w+)",\s*"[^"]*"\},\s*(\w+)\.(\w+)', source("config/binding.cpp")):
+        prefix, struct = sections[owner]
+        if member in members[struct]:
+            defaults[prefix + setting] = members[struct][member].split("::")[-1]
+    return defaults
+
+
+def values_of(text):
+    """The settings written in a file of the document's simple form, by path."""
+    found, section = {}, ""
+    for line in re.sub(r" *#.*", "", text).splitlines():
+        name = re.match(r"( *)(- )?(\w+):(?: |$)(.*)", line)
+        if not name:
+            continue
+        indent, _, key, value = name.groups()
+        if not indent:
+            section = "" if value else "nodes[]." if key == "nodes" else f"{key}."
+        if value:
+            found[section + key] = value
+    return found
+
+
+if __name__ == "__main__":
+    unittest.main()
