@@ -73,6 +73,7 @@ AttemptFailure Attempt::failed(const wire::Failure& failure, std::string_view wh
 
 net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::start(NodeRequest request, bool fresh) {
   exchange_.phase = observe::Phase::connecting;
+  reused_ = false;
   const Mono dial_by = std::min(exchange_.deadline, exchange_.loop().now() + exchange_.settings().connect);
   auto taken = co_await exchange_.worker.pool().take(node_.id, node_.endpoint, dial_by, fresh);
   if (!taken) co_return std::unexpected(failed(wire::Failure{taken.error()}, "connecting"));

@@ -2,6 +2,8 @@
 // simulated world. A "row" is a row of that matrix.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "gateway/test_world.h"
 
 namespace drover::gateway::test {
@@ -144,6 +146,21 @@ TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   EXPECT_EQ(second->status(), "HTTP/1.1 200") << second->bytes;
   EXPECT_EQ(world.nodes[0]->seen().size(), 3U);
   EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  world.expect_at_rest();
+}
+
+TEST(Faults, a_node_that_dies_under_its_pooled_connections_fails_no_request) {
+  World world;
+  for (int i = 0; i < 2; ++i) world.send(post(kChatPath, kChat, "Connection: close\r\n"), 1min);
+  ASSERT_TRUE(world.finish());
+  // Both nodes have a pooled connection now; a's breaks, and so does the dial that would replace it.
+  world.nodes[0]->play({chat_stream(1), {Reset{}}});
+  world.world.set_reach(world.nodes[0]->endpoint(), net::Reach::reset);
+  const std::array both{world.send(post(kChatPath, kChat, "Connection: close\r\n"), 1min),
+                        world.send(post(kChatPath, kChat, "Connection: close\r\n"), 1min)};
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(world.nodes[0]->seen().size(), 2U) << "one of them met the dying node";
+  for (const auto& got : both) EXPECT_EQ(got->status(), "HTTP/1.1 200") << got->bytes;
   world.expect_at_rest();
 }
 

@@ -306,6 +306,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
   std::vector<NodeId> excluded;
   balance::RetryKind kind = balance::RetryKind::first;
   unsigned runner_deaths = 0;
+  unsigned stale = 0;  // attempts that only found a pooled connection closed: they do not count
   std::optional<AttemptFailure> last;
   while (true) {
     auto slot = co_await admit(exchange,
@@ -327,7 +328,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
     const NodeAddress* node = exchange.worker.published()->node(slot->node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    Attempt attempt(exchange, *node, std::move(*slot));
+    Attempt attempt(exchange, *node, std::move(*slot));  // copies the address: what was published may be replaced
     exchange.node = node->name;
     bool fresh = false;
     while (true) {
@@ -349,7 +350,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       if (last->error.code == ErrorCode::cancelled) co_return client_left(exchange), false;
       if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
       const auto retry =
-          balance::retry_after(last->error, {.number = exchange.attempts,
+          balance::retry_after(last->error, {.number = exchange.attempts - stale,
                                              .limit = exchange.worker.published()->attempts,
                                              .sent_to_client = Bytes{0},
                                              .reused_connection = attempt.reused_connection(),
@@ -359,13 +360,14 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
                                              .deadline_left = exchange.loop().now() < exchange.deadline});
       if (retry == balance::Retry::same_node) {
         fresh = true;
+        ++stale;
         continue;
       }
       learn_from(exchange, attempt, last->error);
       if (retry == balance::Retry::no) co_return co_await answer_failure(exchange, *last);
       exchange.worker.metrics().retries[static_cast<std::size_t>(last->reason)].add();
       // A node whose load queue is full is no worse for it: the scheduler starts no loads there for a while.
-      if (last->error.code != ErrorCode::server_busy) excluded.push_back(node->id);
+      if (last->error.code != ErrorCode::server_busy) excluded.push_back(attempt.slot().node());
       kind = retry == balance::Retry::requeue ? balance::RetryKind::lost_node : balance::RetryKind::budgeted;
       break;
     }

@@ -248,6 +248,7 @@ Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadl
     co_return std::unexpected(waited ? ErrorCode::connect_timed_out : ErrorCode::cancelled);
   }
   if (!co_await sleep_until(loop_.now() + world_.settings_.latency)) co_return std::unexpected(ErrorCode::cancelled);
+  if (reach != world_.reach_.end() && reach->second == Reach::reset) co_return std::unexpected(ErrorCode::reset);
   const auto listener = world_.listeners_.find(to);
   const bool refused = reach != world_.reach_.end() && reach->second == Reach::refused;
   if (refused || listener == world_.listeners_.end()) co_return std::unexpected(ErrorCode::connect_refused);

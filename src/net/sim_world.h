@@ -25,7 +25,8 @@ struct SimNetworkSettings {
   std::size_t max_write = 0;       // a write takes 1 to max_write bytes, chosen by the seed; 0: what fits the window
 };
 
-enum class Reach : std::uint8_t { normal, refused, blackhole };
+// reset: accepted by a kernel whose program dies before it takes the connection.
+enum class Reach : std::uint8_t { normal, refused, reset, blackhole };
 
 class SimLoop final : public Loop {
  public:
