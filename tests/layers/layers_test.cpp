@@ -15,9 +15,21 @@ namespace fs = std::filesystem;
 const fs::path kSource = DROVER_SOURCE_DIR "/src";
 
 // Top to bottom. Layers in one row do not include one another.
-const std::vector<std::vector<std::string>> kLayers = {
-    {"base"},    {"net"},     {"http"},    {"wire"},   {"api"},     {"fleet"}, {"engine"}, {"balance"},
-    {"guard"},   {"observe"}, {"config"},  {"gateway"}, {"agent", "sim", "load", "plan"}, {"world"}, {"cli"}};
+const std::vector<std::vector<std::string>> kLayers = {{"base"},
+                                                       {"net"},
+                                                       {"http"},
+                                                       {"wire"},
+                                                       {"api"},
+                                                       {"fleet"},
+                                                       {"engine"},
+                                                       {"balance"},
+                                                       {"guard"},
+                                                       {"observe"},
+                                                       {"config"},
+                                                       {"gateway"},
+                                                       {"agent", "sim", "load", "plan"},
+                                                       {"world"},
+                                                       {"cli"}};
 
 int row_of(const std::string& layer) {
   for (std::size_t row = 0; row < kLayers.size(); ++row) {
@@ -67,7 +79,8 @@ TEST(Layers, no_include_points_down_or_sideways) {
       const std::string target = match[1];
       if (target == file.layer) continue;
       EXPECT_GE(row_of(target), 0) << place(file, i) << ": no layer of this name";
-      EXPECT_LT(row_of(target), row_of(file.layer)) << place(file, i) << ": " << file.layer << " may not include " << target;
+      EXPECT_LT(row_of(target), row_of(file.layer))
+          << place(file, i) << ": " << file.layer << " may not include " << target;
     }
   }
   EXPECT_GT(includes, 100U) << "the test reads no files";
