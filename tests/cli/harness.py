@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -125,6 +124,10 @@ def free_port():
         return taken.getsockname()[1]
 
 
+needs_no_ollama_here = unittest.skipIf(
+    accepts(f"http://127.0.0.1:{DEFAULT_NODE}"), f"a server of this machine listens on port {DEFAULT_NODE}: `drover up` finds it")
+
+
 class Stream(threading.Thread):
     """A streamed answer to a prompt, read by a thread of its own; `lines` and `error` say how far it came."""
 
@@ -201,4 +204,4 @@ class CommandTest(unittest.TestCase):
 
 
 __all__ = ["ANYWHERE", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
-           "get", "request", "signal", "start_sim", "state", "status_of", "until"]
+           "get", "needs_no_ollama_here", "request", "state", "status_of", "until"]

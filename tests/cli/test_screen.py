@@ -1,13 +1,16 @@
 """The live screen of `drover up`, in a real terminal: tmux."""
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import unittest
+from pathlib import Path
 
-from harness import ANYWHERE, MODEL, CommandTest, Stream, free_port, get, request, until
+from harness import ANYWHERE, MODEL, CommandTest, Stream, accepts, free_port, get, needs_no_ollama_here, request, until
 
 
 class Terminal:
@@ -32,7 +35,16 @@ class Terminal:
     def type(self, *keys):
         self.tmux("send-keys", *keys)
 
+    def commands(self):
+        """The processes that the shell runs now."""
+        shell = self.asks("#{pane_pid}")
+        return [int(child) for child in Path(f"/proc/{shell}/task/{shell}/children").read_text().split()]
+
+    def is_open(self):
+        return subprocess.run(["tmux", "-S", self.socket, "has-session"], capture_output=True).returncode == 0
+
     def close(self):
+        """As somebody who closes the window."""
         self.tmux("kill-server")
 
 
@@ -40,11 +52,22 @@ class Terminal:
 class Screen(CommandTest):
     def up(self, columns, rows, *arguments):
         self.terminal = Terminal(self.folder, columns, rows)
-        self.addCleanup(self.terminal.close)
+        self.addCleanup(self.clear, self.terminal)
         command = [os.environ["DROVER"], "up", "--listen", ANYWHERE, "--admin", ANYWHERE, *map(str, arguments)]
         self.terminal.type("clear; " + shlex.join(command) + "; echo ended with $?", "Enter")
         self.shows(r"http://127\.0\.0\.1:\d+  up \d")
         self.url = re.search(r"(http://\S+)  up", self.terminal.text())[1]
+
+    def clear(self, terminal):
+        if terminal.is_open():
+            left = terminal.commands()
+            terminal.close()
+            for process in left:
+                self.kill(process)
+
+    def kill(self, process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
     def shows(self, pattern):
         try:
@@ -93,9 +116,8 @@ class Screen(CommandTest):
                      rf'client = OpenAI\(base_url="{self.url}/v1", api_key="\w+"\)']:
             self.assertRegex(history, line)
 
+    @needs_no_ollama_here
     def test_says_that_nodes_are_simulated(self):
-        if self.drover("up", "--plain", "--no-sim", "--listen", "127.0.0.1:1").code != 1:
-            self.skipTest("an Ollama of this machine would be found")
         self.up(100, 30)
         self.shows(r"sim-fast \(simulated\) +stable")
         self.shows("Simulated nodes run no model")
@@ -129,3 +151,10 @@ class Screen(CommandTest):
         self.assertEqual(self.terminal.asks("#{cursor_flag}"), "1")
         self.terminal.type("stty -a | tr ' ;' '\\n' | grep -x -e -echo -e echo", "Enter")
         self.shows(r"(?m)^echo$")
+
+    def test_ends_when_its_terminal_is_closed(self):
+        self.up(100, 30, "--node", self.sim().url)
+        process = self.terminal.commands()[0]
+        self.addCleanup(self.kill, process)
+        self.terminal.close()
+        until(lambda: not accepts(self.url), "the port to be free: nobody can see or stop what runs on", 5)

@@ -7,10 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import ANYWHERE, DEFAULT_NODE, PLACES, Command, CommandTest, accepts, free_port, get, until
-
-SOMEBODY_THERE = accepts(f"http://127.0.0.1:{DEFAULT_NODE}")
-WHY = f"a server of this machine listens on port {DEFAULT_NODE}, and `drover up` finds it"
+from harness import ANYWHERE, DEFAULT_NODE, PLACES, Command, CommandTest, free_port, get, needs_no_ollama_here, until
 
 
 def up(*arguments):
@@ -115,7 +112,7 @@ class Up(CommandTest):
         self.assertNotIn("\x1b", gateway.printed("stderr"), "plain lines steer no terminal")
 
 
-@unittest.skipIf(SOMEBODY_THERE, WHY)
+@needs_no_ollama_here
 class UpWithoutNodes(CommandTest):
     def test_no_sim_refuses(self):
         done = self.drover(*up("--no-sim"))
@@ -137,7 +134,7 @@ class UpWithoutNodes(CommandTest):
         self.check_all_in(done.errors, "OLLAMA_HOST", "ftp")
 
 
-@unittest.skipIf(SOMEBODY_THERE, WHY)
+@needs_no_ollama_here
 class UpSimulated(unittest.TestCase):
     """What a new user sees first: `drover up` where there is no Ollama."""
 
