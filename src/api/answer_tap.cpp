@@ -17,7 +17,7 @@ std::optional<std::uint64_t> count_of(const JsonValue& value) {
 }
 
 void note(std::optional<std::uint64_t>& count, const JsonValue& value) {
-  if (const auto number = count_of(value)) count = *number;
+  if (auto number = count_of(value)) count = number;
 }
 
 void note(std::optional<Duration>& duration, const JsonValue& value) {

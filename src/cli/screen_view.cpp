@@ -14,7 +14,7 @@ namespace {
 
 // `██░░ 2/4`: used slots as a bar of so many columns. One that is used at all never looks empty.
 std::string slots_bar(const SlotUse& use, std::size_t columns, const Style& style) {
-  const std::string text = slots_text({.used = use.used, .slots = use.slots});
+  std::string text = slots_text({.used = use.used, .slots = use.slots});
   if (use.slots <= 0) return text;
   const double share = std::clamp(static_cast<double>(use.used) / static_cast<double>(use.slots), 0.0, 1.0);
   auto full = static_cast<std::size_t>(share * static_cast<double>(columns));
