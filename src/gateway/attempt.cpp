@@ -147,6 +147,7 @@ net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
 net::Task<AttemptFailure> Attempt::read_refusal() {
   const int status = upstream_->head().status();
   const std::string content_type(upstream_->head().content_type());
+  const std::string retry_after(upstream_->head().find("retry-after").value_or(std::string_view{}));
   auto body = co_await upstream_->read_all(kRefusalLimit, exchange_.loop().now() + kRefusalTime);
   if (!body) co_return failed(body.error(), fmt::format("reading its error answer {}", status));
   complete();
@@ -157,7 +158,7 @@ net::Task<AttemptFailure> Attempt::read_refusal() {
                      fmt::format("answered {} with a page that is not the API's", status));
   }
   AttemptFailure failure = failed(code, api::Reason::upstream_failed, fmt::format("answered {}", status));
-  failure.answer = NodeRefusal{status, content_type, std::move(*body)};
+  failure.answer = NodeRefusal{status, content_type, std::move(*body), retry_after};
   co_return failure;
 }
 

@@ -46,6 +46,7 @@ struct NodeRefusal {
   int status;
   std::string content_type;
   std::string body;
+  std::string retry_after;  // empty: the node said nothing
 };
 
 struct AttemptFailure {

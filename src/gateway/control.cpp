@@ -7,6 +7,7 @@
 #include "api/go_json.h"
 #include "api/node_error.h"
 #include "base/json.h"
+#include "guard/target.h"
 #include "wire/call.h"
 
 namespace drover::gateway {
@@ -16,6 +17,7 @@ constexpr Duration kTick = std::chrono::milliseconds(100);
 constexpr Duration kDownPause = std::chrono::milliseconds(250);
 constexpr Duration kRefreshEvery = std::chrono::seconds(1);
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
+constexpr Duration kResolvedStale = std::chrono::hours(1);
 constexpr std::size_t kShowsPerRound = 8;  // a node reads a model's files for each
 
 balance::RunnerKey to_balance(fleet::RunnerKey key) { return {key.value}; }
@@ -188,18 +190,21 @@ net::Task<> Control::probe(Node& node) {
 
 net::Task<Result<net::Endpoint>> Control::locate(Node& node) {
   net::Loop& loop = network_.loop();
-  const bool fresh = node.endpoint && after(node.resolved_at, kResolveEvery) > loop.now();
-  if (fresh) co_return *node.endpoint;
-  const auto& url = node.state.spec.url;
-  auto found = co_await resolver_.resolve(loop, url.host, url.port, loop.now() + setup_.settings.probe);
+  if (node.endpoint && after(node.resolved_at, kResolveEvery) > loop.now()) co_return *node.endpoint;
+  const std::string host = node.state.spec.url.host;
+  auto found = co_await resolver_.resolve(loop, host, node.state.spec.url.port, loop.now() + setup_.settings.probe);
   if (found) {
-    const bool moved = node.endpoint != found->front();
-    node.endpoint = found->front();
+    const auto allowed = std::ranges::find_if(
+        *found, [&](const net::Endpoint& at) { return guard::check_target(host, at).has_value(); });
+    if (allowed == found->end()) co_return guard::check_target(host, found->front()).error();
     node.resolved_at = loop.now();
-    if (moved) republish();
+    if (node.endpoint != *allowed) {
+      node.endpoint = *allowed;
+      republish();
+    }
   }
-  // A name that stopped resolving keeps its last address: the name service may be what is down.
-  if (node.endpoint) co_return *node.endpoint;
+  // A name that stopped resolving keeps its last address for a while: the name service may be what is down.
+  if (node.endpoint && after(node.resolved_at, kResolvedStale) > loop.now()) co_return *node.endpoint;
   co_return found.error();
 }
 

@@ -349,6 +349,35 @@ TEST(Faults, row_21_a_drip_is_allowed_until_the_longest_life_of_a_request) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_12_a_429_passes_with_its_retry_after) {
+  World world;
+  const std::string answer =
+      "HTTP/1.1 429 X\r\nContent-Type: application/json\r\nRetry-After: 7\r\nContent-Length: "
+      "16\r\n\r\n{\"error\":\"slow\"}";
+  for (auto& node : world.nodes) node->play({{Send{answer}}});
+  const auto got = world.send(post(kChatPath, kChat), 1s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 429");
+  EXPECT_EQ(header(*got, "Retry-After"), "7");
+  EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), 1U) << "not repeated";
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_32_and_33_a_compressed_answer_passes_as_it_is_and_is_never_decoded) {
+  World world({.nodes = 1});
+  const std::string garbage = "\x1f\x8b this is no gzip, and would be a bomb if it were";
+  world.nodes[0]->play(
+      {{Send{fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+                         "Content-Length: {}\r\n\r\n{}",
+                         garbage.size(), garbage)}}});
+  const auto got = world.send(post(kChatPath, kChat), 1s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->body(), garbage);
+  EXPECT_EQ(header(*got, "Content-Encoding"), "gzip");
+  EXPECT_NE(world.nodes[0]->seen()[0].head.find("Accept-Encoding: identity\r\n"), std::string::npos);
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_36_the_nodes_own_error_line_is_forwarded_and_then_the_connection_broken) {
   World world({.nodes = 1});
   const std::string line = R"({"error":"an error was encountered while running the model: unexpected EOF"})"

@@ -114,7 +114,7 @@ class Relay {
  private:
   // A value: the relay is over.
   std::optional<Relayed> take(const wire::BodyDecoder::Piece& piece) {
-    tap_.feed(piece.payload);
+    if (!task_.opaque) tap_.feed(piece.payload);
     if (piece.state == State::error) {
       outlet_.pass(piece.payload);
       return cut(api::Reason::upstream_truncated, observe::CutCause::protocol);
@@ -126,7 +126,7 @@ class Relay {
       if (!piece.payload.empty() && !outlet_.pass(piece.payload)) return gone();
       return std::nullopt;
     }
-    switch (tap_.verdict()) {
+    switch (task_.opaque ? api::Verdict::complete : tap_.verdict()) {
       case api::Verdict::complete:
         if (!outlet_.pass_last(piece.payload)) return gone();
         return Relayed{End::complete};

@@ -35,10 +35,11 @@ struct Relayed {
 
 struct RelayTask {
   api::Route route;
-  std::string head;                     // of the answer, ready to be sent; leaves with the first bytes of the body
-  http::Framing framing;                // towards the client
-  http::StreamShape shape;              // of the body
-  Mono deadline;                        // of the whole request
+  std::string head;         // of the answer, ready to be sent; leaves with the first bytes of the body
+  http::Framing framing;    // towards the client
+  http::StreamShape shape;  // of the body
+  bool opaque;              // compressed although we asked for identity: passed on as it is, its end is the framing's
+  Mono deadline;            // of the whole request
   std::function<bool()> may_be_silent;  // asked after `silence` without a byte: true waits on
 };
 

@@ -196,6 +196,7 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
                  .head = {},
                  .framing = {http::BodyKind::chunked, 0},
                  .shape = shape_of(framing),
+                 .opaque = !head.find(http::Known::content_encoding).value_or("identity").starts_with("identity"),
                  .deadline = exchange.deadline,
                  .may_be_silent = [&] { return may_be_silent && attempt.node_is_alive(); }};
   if (head.body() == http::BodyKind::length) {
@@ -245,7 +246,8 @@ net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure
     exchange.outcome = observe::Outcome::ok;  // the node's verdict on the request, delivered
     exchange.reason.reset();
   }
-  const std::array<http::Field, 1> own{{{"x-drover-node", exchange.node}}};
+  std::vector<http::Field> own{{"x-drover-node", exchange.node}};
+  if (!failure.answer->retry_after.empty()) own.push_back({"Retry-After", failure.answer->retry_after});
   co_return co_await answer_here(exchange, failure.answer->status, failure.answer->content_type, failure.answer->body,
                                  own);
 }

@@ -7,6 +7,7 @@
 #include "guard/exposure.h"
 #include "guard/host.h"
 #include "guard/origin.h"
+#include "guard/target.h"
 
 namespace drover::guard {
 namespace {
@@ -223,6 +224,32 @@ TEST(Cloud, models_are_refused_unless_allowed) {
   }
   EXPECT_EQ(refuse_cloud("stub:latest", true, false)->reason, api::Reason::cloud_model);
   EXPECT_FALSE(refuse_cloud("qwen3:8b", false, false));
+}
+
+struct TargetCase {
+  std::string_view host, address;
+  bool passes;
+};
+constexpr TargetCase kTargets[] = {
+    {"gpu-1", "10.0.0.1", true},
+    {"gpu-1", "2001:db8::1", true},
+    {"gpu-1", "127.0.0.1", false},
+    {"gpu-1", "::1", false},
+    {"gpu-1", "0.0.0.0", false},
+    {"gpu-1", "169.254.169.254", false},
+    {"gpu-1", "fe80::1", false},
+    {"gpu-1", "fd00:ec2::254", false},
+    {"localhost", "127.0.0.1", true},
+    {"127.0.0.1", "127.0.0.1", true},
+    {"169.254.10.1", "169.254.10.1", true},
+};
+
+TEST(Target, row_9_a_name_may_not_point_at_this_machine_or_a_metadata_service) {
+  for (const TargetCase& row : kTargets) {
+    const auto checked = check_target(row.host, *net::parse_ip(row.address, 11434));
+    EXPECT_EQ(checked.has_value(), row.passes) << row.host << " -> " << row.address;
+    if (!checked) EXPECT_NE(checked.error().detail.find(row.address), std::string::npos) << checked.error().detail;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Flows, time and streams: the same flows in the simulated world and on Linux.
 #include <gtest/gtest.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "net/linux_network.h"
@@ -275,6 +277,36 @@ TEST(Linux, a_dial_nobody_answers_is_refused) {
   group.spawn(expect_dial_error(network, gone, ErrorCode::connect_refused, 5s));
   ending.spawn(then_stop(loop, group));
   loop.run();
+}
+
+Task<> look_at_options(Network& network, Endpoint to, std::vector<int>& options) {
+  const auto dialled = co_await network.dial(to, kNever);
+  EXPECT_TRUE(dialled);
+  for (int descriptor = 3; descriptor < 64; ++descriptor) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || ntohs(peer.sin_port) != to.port)
+      continue;
+    for (const auto& [level, option] : {std::pair<int, int>(IPPROTO_TCP, TCP_USER_TIMEOUT), {SOL_SOCKET, SO_KEEPALIVE}}) {
+      int value = 0;
+      size = sizeof value;
+      ::getsockopt(descriptor, level, option, &value, &size);
+      options.push_back(value);
+    }
+  }
+}
+
+TEST(Linux, row_10_a_peer_whose_machine_is_gone_is_noticed_after_20_seconds) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  std::vector<int> options;
+  group.spawn(look_at_options(network, listener->local(), options));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_EQ(options, (std::vector{20'000, 1}));
 }
 
 TEST(Linux, the_error_of_a_taken_port_says_what_to_do) {
