@@ -93,10 +93,8 @@ class Host {
         fmt::format("{}/drover-{}.lock", folder != nullptr ? folder : "/tmp", options_.settings.listen.port);
     const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0 || ::flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;  // no lock is no reason
-    fmt::print(
-        stderr,
-        "drover: another drover serves port {} (it holds {}); stop it, or choose another address with --listen\n",
-        options_.settings.listen.port, path);
+    fmt::print(stderr, "drover: another drover serves port {} (it holds {}); stop it, or listen elsewhere\n",
+               options_.settings.listen.port, path);
     return false;
   }
 
@@ -116,7 +114,7 @@ class Host {
     while (true) {
       const auto signal = co_await signals_.next();
       if (!signal) co_return;
-      if (*signal == SIGHUP) {
+      if (*signal == SIGHUP && !lost_terminal()) {
         reload();
       } else if (*signal == SIGUSR1) {
         if (access_log_ != nullptr) access_log_->reopen();
@@ -132,6 +130,27 @@ class Host {
     }
   }
 
+  // What is bound or opened once. A reload that asks for it is refused whole, rather than followed by half.
+  bool needs_restart(const config::DroverSettings& settings) const {
+    const config::DroverSettings& old = options_.settings;
+    std::string changed;
+    const auto compare = [&](std::string_view name, bool same) {
+      if (!same) changed += fmt::format("{}{}", changed.empty() ? "" : ", ", name);
+    };
+    compare("listen", settings.listen == old.listen);
+    compare("admin", settings.admin == old.admin);
+    compare("workers", settings.workers == old.workers);
+    compare("access_log", settings.access_log == old.access_log || old.access_log.defaulted);
+    compare("limits.connections", settings.limits.connections == old.limits.connections);
+    if (changed.empty()) return false;
+    fmt::print(stderr, "drover: {} cannot change while the gateway runs; the old settings stay until a new start\n",
+               changed);
+    return true;
+  }
+
+  // The terminal that we were started from is gone, and with it whoever could see or stop us.
+  bool lost_terminal() const { return had_terminal_ && ::isatty(STDIN_FILENO) == 0 && ::isatty(STDOUT_FILENO) == 0; }
+
   net::Task<> close() {
     flows_.cancel_all();
     co_await flows_.ended();
@@ -140,6 +159,7 @@ class Host {
 
   void reload() {
     auto settings = options_.reload ? options_.reload() : std::nullopt;
+    if (settings && needs_restart(*settings)) settings.reset();
     auto setup =
         settings ? make_setup(*settings) : Result<gateway::GatewaySetup>(Error{ErrorCode::config, Side::gateway, ""});
     gateway_->note_reload(setup.has_value());
@@ -153,6 +173,7 @@ class Host {
   }
 
   HostOptions& options_;
+  const bool had_terminal_ = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   Log& log_;
   observe::LineWriter* access_log_;
   SystemClock clock_;

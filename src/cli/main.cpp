@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   using namespace drover::cli;
   CLI::App app{"Drover makes many inference servers on many GPUs look like one fast, safe Ollama.", "drover"};
   app.set_version_flag("--version", version_text());
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // asked for below: a mistyped one is told by its name
   app.fallthrough(false);
 
   UpArguments up;
@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
   up_command->add_option("--listen", up.listen, "address for clients (default: 127.0.0.1:11435)");
   up_command->add_option("--admin", up.admin, "address for operators (default: 127.0.0.1:11436)");
   up_command->add_option("--policy", up.policy, "least_connections or round_robin");
-  up_command->add_option("--workers", up.workers, "threads that serve clients (default: one a core)");
+  up_command->add_option("--workers", up.workers, "threads that serve clients (default: one a core)")
+      ->check(CLI::Range(0, 1024));
   up_command->add_flag("--insecure", up.insecure,
                        "listen beyond this machine although there are no keys and no TLS yet");
   up_command->add_flag("--no-sim", up.no_sim, "never start simulated nodes");
@@ -59,6 +60,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
+  }
+  if (app.get_subcommands().empty()) {
+    std::fputs("drover: name a subcommand\n\n", stderr);
+    std::fputs(app.help().c_str(), stderr);
+    return 2;
   }
   if (up_command->parsed()) return run_up(up);
   if (serve_command->parsed()) return run_serve(config);

@@ -16,6 +16,12 @@ std::optional<config::DroverSettings> read_settings(const std::string& path) {
       fmt::print(stderr, "{}", config::to_blocks(faults));
       return std::nullopt;
     }
+    if (settings->nodes.empty()) {
+      fmt::print(stderr,
+                 "drover: {} names no nodes; add at least one under `nodes:` (`drover up` finds them by itself)\n",
+                 path);
+      return std::nullopt;
+    }
     return std::move(*settings);
   }
   fmt::print(stderr, "{}", config::to_blocks(settings.error()));
@@ -28,11 +34,6 @@ int run_serve(const std::string& path) {
   prepare_process();
   auto settings = read_settings(path);
   if (!settings) return 2;
-  if (settings->nodes.empty()) {
-    fmt::print(stderr,
-               "drover: {} names no nodes; add at least one under `nodes:` (`drover up` finds them by itself)\n", path);
-    return 2;
-  }
   const auto access_log = open_access_log(settings->access_log);
   if (!access_log) return fmt::print(stderr, "drover: {}\n", access_log.error().detail), 2;
   const auto log = make_stderr_log(Level::info);
@@ -60,7 +61,8 @@ int run_check(const std::string& path, bool json) {
   if (json) {
     fmt::print("{}\n", config::to_json(faults));
   } else if (faults.empty()) {
-    fmt::print("{} is fine: {} nodes\n", path, settings->nodes.size());
+    fmt::print("{} is fine; it names {} node{}\n", path, settings->nodes.size(),
+               settings->nodes.size() == 1 ? "" : "s");
   } else {
     fmt::print(stderr, "{}", config::to_blocks(faults));
   }

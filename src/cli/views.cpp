@@ -1,5 +1,7 @@
 #include "cli/views.h"
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +25,7 @@ void append_lines(std::string& text, const std::vector<std::string>& lines) {
 // The first model that a command can name: one in memory, else one on the disk of a node that is up. Only what a shell
 // takes literally: the name comes from a node, and somebody will paste it.
 std::string model_to_paste(const Json& status) {
-  std::string on_disk;
+  std::map<std::string, std::size_t> holders;  // of each model that is on a disk
   for (const Json* node : elements(status, "nodes")) {
     if (!is_up(*node)) continue;
     for (const Json* runner : elements(*node, "runners")) {
@@ -35,11 +37,13 @@ std::string model_to_paste(const Json& status) {
         });
         if (!literal) continue;
         if (flag_at(*runner, "resident")) return name;
-        if (on_disk.empty()) on_disk = name;
+        ++holders[name];
       }
     }
   }
-  return on_disk.empty() ? "MODEL" : on_disk;
+  // Not in memory anywhere: what most nodes hold is rarely the one giant that takes minutes to load.
+  const auto most = std::ranges::max_element(holders, {}, [](const auto& entry) { return entry.second; });
+  return most == holders.end() ? "MODEL" : most->first;
 }
 
 // Where a client on this machine reaches it: an address to listen on everywhere is none to connect to.

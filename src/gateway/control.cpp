@@ -177,6 +177,9 @@ net::Task<> Control::probe(Node& node) {
       report != node.state.report || reachable != node.state.reachable || node.error.empty() != reachable;
   // It may have come back with other settings.
   if (reachable && !node.state.reachable && local_slots_) node.slots = local_slots_(*node.endpoint);
+  if (failure && node.error.empty()) {
+    log_.warn("node_unreachable", {{"node", spec.name}, {"url", http::to_text(spec.url)}, {"error", failure->detail}});
+  }
   node.error = failure ? failure->detail : std::string();
   node.state.report = std::move(report);
   node.state.reachable = reachable;

@@ -92,7 +92,8 @@ void account(Exchange& exchange) {
     model.duration.observe(total);
     model.queue_wait.observe(exchange.queued - exchange.loaded.value_or(Duration{0}));
     if (exchange.loaded) model.load.observe(*exchange.loaded);
-    if (exchange.first_byte) model.first_token.observe(*exchange.first_byte - exchange.arrived);
+    if (exchange.first_byte && exchange.messages > 0)
+      model.first_token.observe(*exchange.first_byte - exchange.arrived);
     if (exchange.first_byte && exchange.messages > 1) {
       const auto after_first = static_cast<std::int64_t>(exchange.messages - 1);
       model.output_token.observe((now - *exchange.first_byte) / after_first);

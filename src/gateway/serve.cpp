@@ -289,11 +289,17 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   }
 }
 
-void client_left(Exchange& exchange) {
-  const bool left = exchange.client.stream().hung_up();
-  exchange.outcome = left ? observe::Outcome::cancelled : observe::Outcome::refused;
-  exchange.reason = left ? api::Reason::client_left : api::Reason::shutting_down;
+// The flow was cancelled: the client is gone, or the gateway ends and says so. What is written then leaves at once or
+// not at all.
+net::Task<bool> answer_cancelled(Exchange& exchange) {
   exchange.client.close_after_this();
+  if (!exchange.client.stream().hung_up()) {
+    co_return co_await answer_refusal(
+        exchange, api::refuse(api::Reason::shutting_down, "the gateway is shutting down; try again"));
+  }
+  exchange.outcome = observe::Outcome::cancelled;
+  exchange.reason = api::Reason::client_left;
+  co_return false;
 }
 
 // Tries one node after another until an answer has begun, by rule R. The request is bound to a node only when one has a
@@ -323,7 +329,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
                                 .pinned = std::nullopt},
                                options);
     if (!slot) {
-      if (slot.error().kind == NotAdmitted::Kind::cancelled) co_return client_left(exchange), false;
+      if (slot.error().kind == NotAdmitted::Kind::cancelled) co_return co_await answer_cancelled(exchange);
       if (last && slot.error().why != balance::Why::deadline) co_return co_await answer_failure(exchange, *last);
       co_return co_await answer_refusal(exchange, refusal_for(exchange, slot.error().why), slot.error().retry_after);
     }
@@ -349,7 +355,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       }
       last = std::move(first.error());
       count_attempt(exchange, last->error.code);
-      if (last->error.code == ErrorCode::cancelled) co_return client_left(exchange), false;
+      if (last->error.code == ErrorCode::cancelled) co_return co_await answer_cancelled(exchange);
       if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
       const auto retry =
           balance::retry_after(last->error, {.number = exchange.attempts - stale,

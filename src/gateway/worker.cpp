@@ -19,11 +19,12 @@ Worker::Worker(std::size_t index, net::Network& network, Shared& shared, observe
       acceptors_(network.loop()),
       clients_(network.loop()),
       background_(network.loop()),
-      ending_(network.loop()) {
+      ending_(network.loop()) {}
+
+void Worker::serve(std::unique_ptr<net::Listener> listener) {
+  acceptors_.spawn(accept_clients(std::move(listener)));
   acceptors_.spawn(sweep_pool());
 }
-
-void Worker::serve(std::unique_ptr<net::Listener> listener) { acceptors_.spawn(accept_clients(std::move(listener))); }
 
 net::Task<> Worker::accept_clients(std::unique_ptr<net::Listener> listener) {
   while (true) {
