@@ -149,6 +149,29 @@ TEST(Clients, row_85_the_last_answer_before_a_shutdown_says_close) {
 }
 
 // ---- bodies
+TEST(Clients, a_connection_that_comes_as_the_drain_begins_does_not_hold_it_up) {
+  World world({.nodes = 1});
+  world.send("", 10min);
+  // In the very turn in which the connection is accepted, before it waits for its first request.
+  world.world.schedule(world.now() + world.world.settings().latency, [&] { world.begin_stop(); });
+  world.run_for(1ms);
+  const Mono began = world.now();
+  world.stop();
+  EXPECT_LT(world.now() - began, 5s);
+}
+
+// ---- bodies
+TEST(Clients, a_connection_that_comes_while_the_drain_begins_does_not_hold_it_up) {
+  for (int offset = 0; offset < 600; offset += 25) {
+    World world({.nodes = 1});
+    world.send("", 10min);
+    world.run_for(std::chrono::microseconds(offset));
+    const Mono began = world.now();
+    world.stop();
+    EXPECT_LT(world.now() - began, 5s) << offset << " us after the dial";
+  }
+}
+
 // ----------------------------------------------------------------------------------------------------------
 
 struct BodyCase {

@@ -470,6 +470,7 @@ net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
 
 // Waits for a request. False: the connection is over.
 net::Task<bool> idle(Worker& worker, wire::ServerConnection& client) {
+  if (worker.draining()) co_return false;  // it was accepted a moment before the drain began
   net::Flow& flow = co_await net::this_flow();
   Worker::IdleMark mark(worker, flow);
   co_return co_await client.wait_for_request();

@@ -219,11 +219,13 @@ GatewaySetup World::setup() const {
   return setup;
 }
 
+void World::begin_stop() {
+  if (!std::exchange(stopping_, true)) gateway->end([this] { ended_ = true; });
+}
+
 void World::stop() {
-  if (std::exchange(stopped_, true)) return;
-  bool ended = false;
-  gateway->end([&] { ended = true; });
-  EXPECT_TRUE(run_until([&] { return ended; }, 2h));
+  begin_stop();
+  EXPECT_TRUE(run_until([&] { return ended_; }, 2h));
   run_for(10ms);
 }
 

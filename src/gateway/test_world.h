@@ -136,7 +136,8 @@ class World {
   Mono now() { return world.clock().mono(); }
   Json status() const { return gateway->status(); }
   std::vector<Json> log() const;
-  // SIGTERM, and what follows until the gateway has ended.
+  // SIGTERM; and what follows until the gateway has ended.
+  void begin_stop();
   void stop();
   // Every request has ended, every slot is free, nothing is buffered.
   void expect_at_rest();
@@ -157,7 +158,8 @@ class World {
  private:
   WorldOptions options_;
   net::Signal first_round_;
-  bool stopped_ = false;
+  bool stopping_ = false;
+  bool ended_ = false;
 };
 
 std::string post(std::string_view path, std::string_view body, std::string_view headers = "");

@@ -42,7 +42,7 @@ export async function comparisonWorld(library) {
 }
 
 // One simulated node in a process of its own, so that it can be killed.
-export async function startSim({slots = 4, speedup = 20, seed = 7} = {}) {
+export async function startSim({slots = 4, speedup = 5, seed = 7} = {}) {
   const process = start('sim', '--listen', '127.0.0.1:0', '--nodes', '1', '--seed', seed, '--slots', slots, '--speedup', speedup,
                         '--json');
   const {url} = JSON.parse(await process.line('stdout', /^\{.*"url"/));

@@ -68,7 +68,7 @@ class Drover:
         self.process.wait(10)
 
 
-def start_sim(slots=4, speedup=20, seed=7):
+def start_sim(slots=4, speedup=5, seed=7):
     """One simulated node in a process of its own, so that it can be killed."""
     sim = Drover("sim", "--listen", "127.0.0.1:0", "--nodes", 1, "--seed", seed, "--slots", slots, "--speedup", speedup, "--json")
     sim.url = json.loads(sim.line("stdout", r'^\{.*"url".*')[0])["url"]
