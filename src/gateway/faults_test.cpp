@@ -149,6 +149,45 @@ TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_08_a_name_that_moves_is_followed_and_one_that_stops_resolving_keeps_its_address) {
+  FakeResolver names;
+  names.address = net::parse_ip("10.0.0.1", 0);
+  World world({.change =
+                   [](GatewaySetup& setup) {
+                     setup.nodes.resize(1);
+                     setup.nodes[0].url.host = "gpu-1";
+                   },
+               .resolver = &names});
+  const auto ask = [&] {
+    const auto got = world.send(post(kChatPath, kChat, "Connection: close\r\n"), 10s);
+    EXPECT_TRUE(world.finish());
+    return got->status();
+  };
+  EXPECT_EQ(ask(), "HTTP/1.1 200");
+  EXPECT_EQ(world.nodes[0]->seen().size(), 1U);
+  names.address.reset();
+  world.run_for(10min);
+  EXPECT_EQ(ask(), "HTTP/1.1 200") << "the last good address is kept";
+  EXPECT_EQ(world.nodes[0]->seen().size(), 2U);
+  names.address = net::parse_ip("10.0.0.2", 0);
+  world.run_for(1min);
+  EXPECT_EQ(ask(), "HTTP/1.1 200");
+  EXPECT_EQ(world.nodes[1]->seen().size(), 1U) << "the new address is used";
+  names.address.reset();
+  world.run_for(2h);
+  EXPECT_EQ(ask(), "HTTP/1.1 503") << "but not for ever";
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_09_a_name_that_points_at_this_machine_is_no_node) {
+  FakeResolver names;
+  names.address = net::parse_ip("127.0.0.1", 0);
+  World world({.change = [](GatewaySetup& setup) { setup.nodes[0].url.host = "gpu-1"; }, .resolver = &names});
+  const Json status = world.status();
+  EXPECT_FALSE(status["nodes"][0]["reachable"]);
+  EXPECT_NE(status["nodes"][0]["error"].get<std::string>().find("resolves to 127.0.0.1"), std::string::npos);
+}
+
 TEST(Faults, a_node_that_dies_under_its_pooled_connections_fails_no_request) {
   World world;
   for (int i = 0; i < 2; ++i) world.send(post(kChatPath, kChat, "Connection: close\r\n"), 1min);

@@ -46,8 +46,8 @@ Script chat_stream(int tokens, Duration gap) {
 // ---- node
 // ------------------------------------------------------------------------------------------------------------
 
-FakeNode::FakeNode(net::Network& network, std::string name)
-    : network_(network), name_(std::move(name)), endpoint_(*net::parse_ip("127.0.0.1", 0)), flows_(network.loop()) {
+FakeNode::FakeNode(net::Network& network, std::string name, net::Endpoint at)
+    : network_(network), name_(std::move(name)), endpoint_(at), flows_(network.loop()) {
   scripts_ = {chat_stream(3)};
   listen();
 }
@@ -155,6 +155,14 @@ net::Task<bool> FakeNode::perform(wire::ServerConnection& client, std::size_t nu
 // ---- world
 // -----------------------------------------------------------------------------------------------------------
 
+net::Task<Result<std::vector<net::Endpoint>>> FakeResolver::resolve(net::Loop&, std::string host, std::uint16_t port,
+                                                                    Mono) {
+  if (!address) co_return Error{ErrorCode::unreachable, Side::upstream, host + " does not resolve"};
+  net::Endpoint found = *address;
+  found.port = port;
+  co_return std::vector{found};
+}
+
 std::string Got::body(bool* clean) const {
   const auto end = bytes.find("\r\n\r\n");
   if (clean != nullptr) *clean = false;
@@ -186,11 +194,13 @@ std::string post(std::string_view path, std::string_view body, std::string_view 
 
 World::World(WorldOptions options) : world(options.seed, options.network), options_(std::move(options)) {
   for (std::size_t i = 0; i < options_.nodes; ++i) {
-    nodes.push_back(std::make_unique<FakeNode>(network, std::string(1, static_cast<char>('a' + i))));
+    // One address each, all on one port, as machines of a fleet are.
+    nodes.push_back(std::make_unique<FakeNode>(network, std::string(1, static_cast<char>('a' + i)),
+                                               *net::parse_ip(fmt::format("10.0.0.{}", i + 1), 11434)));
   }
   GatewayParts parts{.control = network,
                      .workers = std::vector<net::Network*>(options_.workers, &network),
-                     .resolver = resolver,
+                     .resolver = options_.resolver != nullptr ? *options_.resolver : resolver,
                      .log = null_log,
                      .access_line = [this](std::string_view line) { access_log += line; },
                      .log_dropped = {},

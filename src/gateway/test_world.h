@@ -43,7 +43,7 @@ std::string done_line();
 // A node with one model, `m:latest`, in memory. Answers probes by itself.
 class FakeNode {
  public:
-  FakeNode(net::Network& network, std::string name);
+  FakeNode(net::Network& network, std::string name, net::Endpoint at);
 
   const std::string& name() const { return name_; }
   net::Endpoint endpoint() const { return endpoint_; }
@@ -112,6 +112,15 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   net::SimNetworkSettings network{};
   std::function<void(GatewaySetup&)> change{};
+  net::Resolver* resolver = nullptr;  // null: literals only
+};
+
+// Answers what a test says; `fails` while it says nothing.
+class FakeResolver final : public net::Resolver {
+ public:
+  std::optional<net::Endpoint> address;
+  net::Task<Result<std::vector<net::Endpoint>>> resolve(net::Loop&, std::string host, std::uint16_t port,
+                                                        Mono) override;
 };
 
 class World {
