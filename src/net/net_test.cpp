@@ -287,7 +287,8 @@ Task<> look_at_options(Network& network, Endpoint to, std::vector<int>& options)
     socklen_t size = sizeof peer;
     if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || ntohs(peer.sin_port) != to.port)
       continue;
-    for (const auto& [level, option] : {std::pair<int, int>(IPPROTO_TCP, TCP_USER_TIMEOUT), {SOL_SOCKET, SO_KEEPALIVE}}) {
+    for (const auto& [level, option] :
+         {std::pair<int, int>(IPPROTO_TCP, TCP_USER_TIMEOUT), {SOL_SOCKET, SO_KEEPALIVE}}) {
       int value = 0;
       size = sizeof value;
       ::getsockopt(descriptor, level, option, &value, &size);
