@@ -303,7 +303,9 @@ void Control::round_over(Node& node) {
   }
   if (!node.in_refresh || (node.want_tags && node.state.reachable)) return;  // this round began before the refresh
   node.in_refresh = false;
-  if (refresh_pending_ > 0 && --refresh_pending_ == 0) finish_refresh();
+  if (refresh_pending_ == 0) return;
+  --refresh_pending_;
+  if (refresh_pending_ == 0) finish_refresh();
 }
 
 void Control::finish_refresh() {

@@ -13,7 +13,7 @@ Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
       scheduler_(setup.scheduler),
       control_(
           parts_.control, parts_.resolver, scheduler_, parts_.log, std::move(setup),
-          [this](std::shared_ptr<const Published> published) { publish(std::move(published)); }, parts_.local_slots),
+          [this](const std::shared_ptr<const Published>& published) { publish(published); }, parts_.local_slots),
       shared_{scheduler_, buffers_,           control_,
               parts_.log, parts_.access_line, fmt::format("{:016x}", Random(parts_.seed).next())},
       ending_(parts_.control.loop()),
@@ -31,7 +31,7 @@ Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
 
 Gateway::~Gateway() = default;
 
-void Gateway::publish(std::shared_ptr<const Published> published) {
+void Gateway::publish(const std::shared_ptr<const Published>& published) {
   for (auto& worker : workers_) {
     worker->loop().post([to = worker.get(), published] { to->publish(published); });
   }

@@ -59,7 +59,7 @@ class Gateway {
   BufferBudget& buffers() { return buffers_; }
 
  private:
-  void publish(std::shared_ptr<const Published> published);
+  void publish(const std::shared_ptr<const Published>& published);
   net::Task<> wind_up(std::function<void()> ended);
 
   GatewayParts parts_;

@@ -341,7 +341,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
     bool fresh = false;
     while (true) {
       ++exchange.attempts;
-      const auto first = co_await attempt.start(request, fresh);
+      auto first = co_await attempt.start(request, fresh);
       if (first) {
         co_await relay_answer(exchange, attempt, *first, may_be_silent);
         exchange.worker.metrics()
