@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "net/linux_network.h"
-#include "sim/server.h"
+#include "sim/fleet.h"
 
 namespace drover::cli {
 
@@ -36,7 +36,7 @@ class SimHost {
   SystemClock clock_;
   net::LinuxLoop loop_;
   net::LinuxNetwork network_;
-  std::vector<std::unique_ptr<sim::Server>> servers_;
+  std::unique_ptr<sim::Fleet> fleet_;
   std::vector<Node> nodes_;
   net::TaskGroup ending_;
   std::thread thread_;
