@@ -1,37 +1,27 @@
 // What does a decision cost? One submit and one finished, which is what every request costs under the gateway's lock.
-// `allocations`: per pair; none while nothing waits.
+// And how long do the other calls hold that lock? No call should hold it much longer than a decision does.
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "balance/scheduler.h"
-
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "base/allocations.h"
 
 namespace drover::balance {
 namespace {
 
 constexpr unsigned kSlots = 4;
 
-// `nodes` nodes with four slots each, that all hold the same twenty models.
-void build(Scheduler& scheduler, std::uint64_t nodes, Mono now) {
-  Actions actions;
+std::vector<ModelOnNode> twenty_models() {
   std::vector<ModelOnNode> models;
   for (std::uint64_t i = 0; i < 20; ++i) {
     models.push_back({.model = "library/model-" + std::to_string(i) + ":latest", .runner = {i}, .resident = true});
   }
+  return models;
+}
+
+// `nodes` nodes with four slots each, that all hold the same twenty models.
+void build(Scheduler& scheduler, std::uint64_t nodes, Mono now) {
+  Actions actions;
+  const std::vector<ModelOnNode> models = twenty_models();
   for (std::uint64_t id = 0; id < nodes; ++id) {
     scheduler.update_node({.id = NodeId{id}, .slots = {.fixed = kSlots}}, now, actions);
     scheduler.probed(NodeId{id}, {}, now, actions);
@@ -65,7 +55,7 @@ void decide(benchmark::State& state, PolicyKind policy, bool full) {
   }
 
   std::size_t turn = 0;
-  const std::size_t before = allocations;
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     now += std::chrono::microseconds(10);
     const auto submission = ask();
@@ -81,8 +71,6 @@ void decide(benchmark::State& state, PolicyKind policy, bool full) {
     }
     benchmark::DoNotOptimize(decision);
   }
-  state.counters["allocations"] =
-      static_cast<double>(allocations - before) / static_cast<double>(std::max<std::int64_t>(state.iterations(), 1));
 }
 
 void BM_Decide(benchmark::State& state) { decide(state, PolicyKind::least_connections, false); }
@@ -92,29 +80,39 @@ BENCHMARK(BM_Decide)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideRoundRobin)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 
-// A poll every five seconds of each of a thousand nodes, and a tick ten times a second, must not be felt.
+// A poll every five seconds of each node, and a tick ten times a second, must not be felt.
 void BM_Poll(benchmark::State& state) {
+  const auto nodes = static_cast<std::uint64_t>(state.range(0));
   const Mono now = Mono{} + std::chrono::hours(1);
   Scheduler scheduler{SchedulerSettings{}};
-  build(scheduler, 1000, now);
+  build(scheduler, nodes, now);
   Actions actions;
-  std::vector<ModelOnNode> models;
-  for (std::uint64_t i = 0; i < 20; ++i) {
-    models.push_back({.model = "library/model-" + std::to_string(i) + ":latest", .runner = {i}, .resident = true});
-  }
+  const std::vector<ModelOnNode> models = twenty_models();
   std::uint64_t id = 0;
-  for (auto _ : state) scheduler.observe_inventory(NodeId{id++ % 1000}, models, now, now, actions);
+  AllocationCounter allocations(state);
+  for (auto _ : state) scheduler.observe_inventory(NodeId{id++ % nodes}, models, now, now, actions);
 }
-BENCHMARK(BM_Poll);
+BENCHMARK(BM_Poll)->ArgName("nodes")->Arg(8)->Arg(1000);
 
 void BM_Tick(benchmark::State& state) {
   Mono now = Mono{} + std::chrono::hours(1);
   Scheduler scheduler{SchedulerSettings{}};
-  build(scheduler, 1000, now);
+  build(scheduler, static_cast<std::uint64_t>(state.range(0)), now);
   Actions actions;
+  AllocationCounter allocations(state);
   for (auto _ : state) scheduler.tick(now += std::chrono::milliseconds(100), actions);
 }
-BENCHMARK(BM_Tick);
+BENCHMARK(BM_Tick)->ArgName("nodes")->Arg(8)->Arg(1000);
+
+// A scrape, a look at the status.
+void BM_Snapshot(benchmark::State& state) {
+  const Mono now = Mono{} + std::chrono::hours(1);
+  Scheduler scheduler{SchedulerSettings{}};
+  build(scheduler, static_cast<std::uint64_t>(state.range(0)), now);
+  AllocationCounter allocations(state);
+  for (auto _ : state) benchmark::DoNotOptimize(scheduler.snapshot(now));
+}
+BENCHMARK(BM_Snapshot)->ArgName("nodes")->Arg(8)->Arg(1000);
 
 }  // namespace
 }  // namespace drover::balance

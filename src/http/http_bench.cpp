@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/allocations.h"
 #include "http/chunked.h"
 #include "http/head_writer.h"
 #include "http/lines.h"
@@ -34,6 +35,17 @@ constexpr std::string_view kRequest =
     "Content-Length: 112\r\n"
     "\r\n";
 
+// As the ollama CLI sends it.
+constexpr std::string_view kCliRequest =
+    "POST /api/chat HTTP/1.1\r\n"
+    "Host: 127.0.0.1:11435\r\n"
+    "User-Agent: ollama/0.12.6 (amd64 linux) Go/go1.24.1\r\n"
+    "Content-Length: 212\r\n"
+    "Accept: application/x-ndjson\r\n"
+    "Content-Type: application/json\r\n"
+    "Accept-Encoding: gzip\r\n"
+    "\r\n";
+
 constexpr std::string_view kResponse =
     "HTTP/1.1 200 OK\r\n"
     "Content-Type: application/x-ndjson\r\n"
@@ -41,13 +53,19 @@ constexpr std::string_view kResponse =
     "Transfer-Encoding: chunked\r\n"
     "\r\n";
 
-// One token as Ollama streams it: 125 bytes in a chunk of their own.
+// One token as Ollama streams it, on its own routes and on OpenAI's.
+constexpr std::string_view kLine =
+    R"({"model":"gemma3:270m","created_at":"2026-11-21T08:00:00.123456789Z","message":{"role":"assistant","content":" the"},"done":false})"
+    "\n";
+constexpr std::string_view kEvent =
+    R"(data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1795248000,"model":"gemma3:270m",)"
+    R"("system_fingerprint":"fp_ollama","choices":[{"index":0,"delta":{"role":"assistant","content":" the"},"finish_reason":null}]})"
+    "\n\n";
+
+// In a chunk of its own.
 std::string one_chunk() {
-  const std::string line =
-      R"({"model":"gemma3:270m","created_at":"2026-11-21T08:00:00.123456789Z","message":{"role":"assistant","content":" the"},"done":false})"
-      "\n";
   char prefix[kChunkPrefixMax];
-  return std::string(prefix, write_chunk_prefix(line.size(), prefix)) + line + std::string(kChunkEnd);
+  return std::string(prefix, write_chunk_prefix(kLine.size(), prefix)) + std::string(kLine) + std::string(kChunkEnd);
 }
 
 std::string repeated(const std::string& text, std::int64_t times) {
@@ -56,17 +74,20 @@ std::string repeated(const std::string& text, std::int64_t times) {
   return result;
 }
 
-void BM_ParseRequestHead(benchmark::State& state) {
+void BM_ParseRequestHead(benchmark::State& state, std::string_view bytes) {
   RequestHead head;
+  AllocationCounter allocations(state);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(parse(kRequest, {}, head).consumed);
+    benchmark::DoNotOptimize(parse(bytes, {}, head).consumed);
   }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kRequest.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes.size()));
 }
-BENCHMARK(BM_ParseRequestHead);
+BENCHMARK_CAPTURE(BM_ParseRequestHead, openai, kRequest);
+BENCHMARK_CAPTURE(BM_ParseRequestHead, ollama, kCliRequest);
 
 void BM_ParseResponseHead(benchmark::State& state) {
   ResponseHead head;
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(parse(kResponse, {}, Method::post, head).consumed);
   }
@@ -79,6 +100,8 @@ void BM_AppendUpstreamRequest(benchmark::State& state) {
   benchmark::DoNotOptimize(parse(kRequest, {}, head).consumed);
   const Field own[] = {{"x-request-id", "7f3a9c0d51e24b86"}, {"x-drover-hop", "1"}};
   std::string out;
+  out.reserve(1024);
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     out.clear();
     append_upstream_request(out,
@@ -102,6 +125,8 @@ void BM_AppendRelayedResponse(benchmark::State& state) {
                        {"cache-control", "no-store"},
                        {"x-content-type-options", "nosniff"}};
   std::string out;
+  out.reserve(1024);
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     out.clear();
     append_relayed_response(
@@ -116,6 +141,7 @@ void BM_ChunkedDecode(benchmark::State& state) {
   const std::string bytes = repeated(one_chunk(), state.range(0));
   ChunkedDecoder decoder;
   WriteBoundary boundary(StreamShape::lines);
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     for (std::string_view rest = bytes; !rest.empty();) {
       const auto step = decoder.step(rest);
@@ -127,9 +153,31 @@ void BM_ChunkedDecode(benchmark::State& state) {
 }
 BENCHMARK(BM_ChunkedDecode)->ArgName("chunks")->Arg(1)->Arg(16);
 
+// The framing that a frame gets on its way to the client.
+void BM_ChunkedEncode(benchmark::State& state) {
+  std::uint64_t size = 125;
+  char prefix[kChunkPrefixMax];
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(size);
+    benchmark::DoNotOptimize(write_chunk_prefix(size, prefix));
+  }
+}
+BENCHMARK(BM_ChunkedEncode);
+
+// Where may the write of a piece of one frame end?
+void BM_WriteBoundary(benchmark::State& state, StreamShape shape, std::string_view frame) {
+  WriteBoundary boundary(shape);
+  AllocationCounter allocations(state);
+  for (auto _ : state) benchmark::DoNotOptimize(boundary.release(frame));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(frame.size()));
+}
+BENCHMARK_CAPTURE(BM_WriteBoundary, line, StreamShape::lines, kLine);
+BENCHMARK_CAPTURE(BM_WriteBoundary, event, StreamShape::events, kEvent);
+
 void BM_ReadLines(benchmark::State& state) {
-  const std::string bytes = repeated("{\"model\":\"gemma3:270m\",\"response\":\" the\",\"done\":false}\n", 16);
+  const std::string bytes = repeated(std::string(kLine), 16);
   LineReader lines;
+  AllocationCounter allocations(state);
   for (auto _ : state) {
     lines.feed(bytes);
     while (const auto line = lines.next()) benchmark::DoNotOptimize(line->data());
@@ -137,6 +185,18 @@ void BM_ReadLines(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 16);
 }
 BENCHMARK(BM_ReadLines);
+
+void BM_ReadEvents(benchmark::State& state) {
+  const std::string bytes = repeated(std::string(kEvent), 16);
+  EventReader events;
+  AllocationCounter allocations(state);
+  for (auto _ : state) {
+    events.feed(bytes);
+    while (const auto event = events.next()) benchmark::DoNotOptimize(event->data.data());
+  }
+  state.SetItemsProcessed(state.iterations() * 16);
+}
+BENCHMARK(BM_ReadEvents);
 
 }  // namespace
 }  // namespace drover::http
