@@ -47,12 +47,4 @@ Retry retry_after(const Error& error, const Attempt& attempt) {
   return Retry::no;
 }
 
-Duration backoff_before(unsigned tries, Random& random) {
-  constexpr Duration kBase = std::chrono::seconds(1);
-  constexpr Duration kMost = std::chrono::seconds(10);
-  const unsigned doublings = std::min(tries == 0 ? 0 : tries - 1, 8U);
-  const Duration half = std::min(kBase * (1 << doublings), kMost) / 2;
-  return half + Duration{static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(half.count()) + 1))};
-}
-
 }  // namespace drover::balance

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/clock.h"
-#include "base/random.h"
 #include "base/result.h"
 #include "base/units.h"
 
@@ -35,10 +33,8 @@ struct Attempt {
   bool deadline_left = true;
 };
 
+// A failed node is left out of the next choice, so there is no wait before an attempt: it goes to another node, or over
+// a new connection.
 Retry retry_after(const Error& error, const Attempt& attempt);
-
-// How long to wait before a node that this request has already tried `tries` times (from 1): 1 s, doubling, at most
-// 10 s, the upper half of it drawn by chance. Before any other node: no wait.
-Duration backoff_before(unsigned tries, Random& random);
 
 }  // namespace drover::balance

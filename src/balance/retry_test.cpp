@@ -88,19 +88,6 @@ TEST(Retry, tries_another_node_once_when_a_runner_died) {
   EXPECT_EQ(retry_after(upstream(ErrorCode::runner_died), {.runner_deaths = 2}), Retry::no);
 }
 
-TEST(Backoff, doubles_up_to_ten_seconds_half_of_it_by_chance) {
-  Random random(1);
-  const int most[] = {1, 2, 4, 8, 10, 10, 10};
-  for (unsigned tries = 1; tries <= 7; ++tries) {
-    const Duration bound = seconds(most[tries - 1]);
-    for (int i = 0; i < 100; ++i) {
-      const Duration wait = backoff_before(tries, random);
-      EXPECT_GE(wait, bound / 2) << tries;
-      EXPECT_LE(wait, bound) << tries;
-    }
-  }
-}
-
 TEST(RetryBudget, is_a_fifth_of_the_active_requests_but_at_least_three) {
   RetryBudget budget{RetryBudgetSettings{}};
   for (const auto& [active, limit] : {std::pair{0U, 3U}, {10U, 3U}, {15U, 3U}, {20U, 4U}, {100U, 20U}}) {

@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 // spdlog stays in this file; everybody else sees Log.
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -75,14 +74,6 @@ std::string format_event(std::string_view event, std::initializer_list<Field> fi
 
 std::unique_ptr<Log> make_stderr_log(Level threshold) {
   return std::make_unique<SpdLog>(std::make_shared<spdlog::sinks::stderr_color_sink_mt>(), threshold);
-}
-
-std::unique_ptr<Log> make_file_log(const std::string& path, Level threshold) {
-  try {
-    return std::make_unique<SpdLog>(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path), threshold);
-  } catch (const spdlog::spdlog_ex&) {
-    return nullptr;
-  }
 }
 
 }  // namespace drover

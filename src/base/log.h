@@ -43,8 +43,6 @@ std::string format_event(std::string_view event, std::initializer_list<Field> fi
 
 // To stderr, from `threshold` up, with time and level; colour only on a terminal (spdlog behind it).
 std::unique_ptr<Log> make_stderr_log(Level threshold);
-// To a file, appended. nullptr when the file cannot be opened.
-std::unique_ptr<Log> make_file_log(const std::string& path, Level threshold);
 
 // Says nothing: for tests and simulated worlds.
 class NullLog final : public Log {

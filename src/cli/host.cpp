@@ -59,7 +59,8 @@ class Host {
                                 .log_dropped = {},
                                 .local_slots = local_slots,
                                 .seed = 0,
-                                .version = kVersion};
+                                .version = kVersion,
+                                .commit = std::string(commit())};
     for (auto& worker : workers_) parts.workers.push_back(&worker->network);
     if (access_log_ != nullptr) {
       parts.access_line = [writer = access_log_](std::string_view line) { writer->write(line); };

@@ -70,10 +70,10 @@ net::Task<bool> Admin::answer(wire::ServerConnection& client, const wire::Incomi
   }
   if (head.path() == "/livez") co_return co_await client.answer(request, {.content_type = kText, .body = "ok\n"});
   if (head.path() == "/readyz") {
-    const bool ready = pages_.ready();
-    co_return co_await client.answer(
-        request,
-        {.status = ready ? 200 : 503, .content_type = kText, .body = ready ? "ok\n" : "no node can take requests\n"});
+    const std::string_view unready = pages_.unready();
+    const std::string text = unready.empty() ? "ok\n" : std::string(unready) + "\n";
+    co_return co_await client.answer(request,
+                                     {.status = unready.empty() ? 200 : 503, .content_type = kText, .body = text});
   }
   const bool metrics = head.path() == "/metrics";
   const std::string body = metrics ? pages_.metrics() : pages_.status();

@@ -14,7 +14,7 @@ namespace drover::gateway {
 
 // Where the answers come from. Called on the admin's loop, once per request.
 struct AdminPages {
-  std::function<bool()> ready;  // at least one node can take requests, and we are not draining
+  std::function<std::string_view()> unready;  // why no request can be taken now; empty: ready
   std::function<std::string()> metrics;
   std::function<std::string()> status;  // JSON
   std::function<std::shared_ptr<const Published>()> published;

@@ -66,9 +66,16 @@ AttemptFailure Attempt::failed(ErrorCode code, api::Reason reason, std::string_v
 }
 
 AttemptFailure Attempt::failed(const wire::Failure& failure, std::string_view what) {
+  if (failure.code == ErrorCode::protocol) count_fault(failure.reason);
   return failed(failure.code, reason_for(failure.code, failure.reason),
                 failure.reason.empty() ? fmt::format("{}: {}", what, name(failure.code))
                                        : fmt::format("{}: {}: {}", what, name(failure.code), failure.reason));
+}
+
+void Attempt::count_fault(std::string_view reason) {
+  const auto anomaly = observe::anomaly_named(reason);
+  // More interim heads than may be are counted one by one already.
+  if (anomaly && *anomaly != observe::Anomaly::interim) metrics().count(*anomaly);
 }
 
 net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::start(NodeRequest request, bool fresh) {
@@ -88,9 +95,11 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   if (!waited) co_return std::unexpected(failed(waited.error(), "waiting for the answer"));
   const Mono silent_until = after(exchange_.loop().now(), exchange_.settings().silence);
   const auto head = co_await upstream_->read_head(http::Method::post, std::min(exchange_.deadline, silent_until));
+  if (upstream_->interim_heads() > 0) metrics().count(observe::Anomaly::interim, upstream_->interim_heads());
   if (!head) co_return std::unexpected(failed(head.error(), "reading the answer's head"));
   if (upstream_->head().status() >= 400) co_return std::unexpected(co_await read_refusal());
   if (!is_answer_type(upstream_->head().content_type())) {
+    metrics().count(observe::Anomaly::content_type);
     co_return std::unexpected(
         failed(ErrorCode::protocol, api::Reason::bad_upstream_response,
                fmt::format("answered {} with a content type that is not the API's", upstream_->head().status())));
@@ -154,6 +163,7 @@ net::Task<AttemptFailure> Attempt::read_refusal() {
   const ErrorCode code = api::node_error(status, *body);
   slot_.outcome.status = status;
   if (!is_json_error(content_type)) {
+    metrics().count(observe::Anomaly::content_type);
     co_return failed(ErrorCode::protocol, api::Reason::bad_upstream_response,
                      fmt::format("answered {} with a page that is not the API's", status));
   }
@@ -164,6 +174,7 @@ net::Task<AttemptFailure> Attempt::read_refusal() {
 
 void Attempt::complete() {
   complete_ = true;
+  if (upstream_->trailing_bytes()) metrics().count(observe::Anomaly::trailing_bytes);
   if (upstream_->reusable()) exchange_.worker.pool().give_back(node_.id, node_.endpoint, upstream_->release());
 }
 

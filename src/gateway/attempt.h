@@ -79,6 +79,8 @@ class Attempt {
   bool reused_connection() const { return reused_; }
   // The node still answers probes: silence is work, not death.
   bool node_is_alive() const;
+  // The body broke the rules of its framing, in this way (BodyDecoder::reason).
+  void count_fault(std::string_view reason);
   // The answer was relayed to its end: keeps the connection for the next request if the node does.
   void complete();
 
@@ -86,6 +88,7 @@ class Attempt {
   net::Task<std::expected<void, wire::Failure>> send(NodeRequest request);
   net::Task<std::expected<void, wire::Failure>> await_first_byte();
   net::Task<AttemptFailure> read_refusal();
+  observe::MetricShard& metrics() { return exchange_.worker.metrics(); }
   AttemptFailure failed(ErrorCode code, api::Reason reason, std::string_view what);
   AttemptFailure failed(const wire::Failure& failure, std::string_view what);
 

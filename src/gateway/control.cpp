@@ -199,16 +199,29 @@ net::Task<Result<net::Endpoint>> Control::locate(Node& node) {
   if (found) {
     const auto allowed = std::ranges::find_if(
         *found, [&](const net::Endpoint& at) { return guard::check_target(host, at).has_value(); });
-    if (allowed == found->end()) co_return guard::check_target(host, found->front()).error();
+    if (allowed == found->end()) {
+      count(node, observe::NameLookup::rejected);
+      co_return guard::check_target(host, found->front()).error();
+    }
     node.resolved_at = loop.now();
+    const bool moved = node.endpoint && *node.endpoint != *allowed;
+    count(node, moved ? observe::NameLookup::moved : observe::NameLookup::ok);
     if (node.endpoint != *allowed) {
       node.endpoint = *allowed;
       republish();
     }
+    co_return *node.endpoint;
   }
   // A name that stopped resolving keeps its last address for a while: the name service may be what is down.
-  if (node.endpoint && after(node.resolved_at, kResolvedStale) > loop.now()) co_return *node.endpoint;
+  const bool kept = node.endpoint && after(node.resolved_at, kResolvedStale) > loop.now();
+  count(node, kept ? observe::NameLookup::kept : observe::NameLookup::failed);
+  if (kept) co_return *node.endpoint;
   co_return found.error();
+}
+
+void Control::count(const Node& node, observe::NameLookup lookup) {
+  if (net::parse_ip(node.state.spec.url.host, 0)) return;  // nothing was looked up
+  ++name_lookups_[static_cast<std::size_t>(lookup)];
 }
 
 net::Task<Result<std::string>> Control::get(Node& node, std::string path) {

@@ -2,6 +2,7 @@
 // The control loop's work: asks every node how it is and what it holds, tells the scheduler, carries out the loads that
 // the scheduler decides, and publishes what was learned to the workers. A node that hangs delays nobody but itself.
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "gateway/shared_scheduler.h"
 #include "net/network.h"
 #include "net/resolver.h"
+#include "observe/outcome.h"
 
 namespace drover::gateway {
 
@@ -53,6 +55,8 @@ class Control final : public ControlLink, public ControlSink {
   };
   std::vector<NodeStatus> nodes() const;
   balance::PolicyKind policy() const { return setup_.scheduler.policy; }
+  // By observe::NameLookup; nodes given by their address are not looked up.
+  const std::array<std::uint64_t, observe::kNameLookupCount>& name_lookups() const { return name_lookups_; }
 
   void refresh(net::Loop& from, std::shared_ptr<net::Signal> done) override;
   void look_again(NodeId node) override;
@@ -80,6 +84,7 @@ class Control final : public ControlLink, public ControlSink {
   void finish_refresh();
   void republish();
   void report_inventory(const Node& node, Mono asked);
+  void count(const Node& node, observe::NameLookup lookup);
 
   net::Network& network_;
   net::Resolver& resolver_;
@@ -96,6 +101,7 @@ class Control final : public ControlLink, public ControlSink {
   std::vector<Waiting> waiting_;     // for the refresh under way
   std::size_t refresh_pending_ = 0;  // nodes that have not answered it yet
   Mono refreshed_at_ = Mono::min();
+  std::array<std::uint64_t, observe::kNameLookupCount> name_lookups_{};
   net::TaskGroup flows_;
 };
 

@@ -76,7 +76,7 @@ net::Task<bool> answer_unread(Exchange& exchange, wire::ServerConnection::Read r
 }
 
 void account(Exchange& exchange) {
-  const Mono now = exchange.loop().now();
+  const Mono now = exchange.loop().clock().mono();  // the loop's own is that of its last wake-up
   const Duration total = now - exchange.arrived;
   const bool routed = exchange.match.kind == api::MatchKind::route;
   const api::AnswerMetrics& metrics = exchange.metrics;

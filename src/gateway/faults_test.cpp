@@ -17,7 +17,23 @@ struct NodeFault {
   std::string_view status;  // of the answer
   std::string_view reason;  // x-drover-reason; empty: none
   std::size_t asked;        // attempts over all nodes
+  // What counts it: an outcome of upstream_attempts on the first node, and a kind of upstream_anomalies; empty: none.
+  std::string_view attempt;
+  std::string_view anomaly = "";
 };
+
+std::uint64_t attempts(const World& world, std::string_view outcome) {
+  std::uint64_t count = 0;
+  for (const auto& node : world.nodes) {
+    count += world.counted(
+        fmt::format("drover_upstream_attempts_total{{node=\"{}\",outcome=\"{}\"}}", node->name(), outcome));
+  }
+  return count;
+}
+
+std::uint64_t anomalies(const World& world, std::string_view kind) {
+  return world.counted(fmt::format("drover_upstream_anomalies_total{{kind=\"{}\"}}", kind));
+}
 
 std::string header(const Got& got, std::string_view name) {
   const auto at = got.bytes.find(fmt::format("\r\n{}: ", name));
@@ -29,21 +45,23 @@ std::string header(const Got& got, std::string_view name) {
 // Faults before the first byte that another node may mend.
 TEST(Faults, what_may_be_repeated_is_answered_by_another_node) {
   const NodeFault faults[] = {
-      {"row_03_reset_before_headers", {Reset{}}, "HTTP/1.1 200", "", 2},
-      {"row_04_closed_before_headers", {Close{}}, "HTTP/1.1 200", "", 2},
+      {"row_03_reset_before_headers", {Reset{}}, "HTTP/1.1 200", "", 2, "reset_pre"},
+      {"row_04_closed_before_headers", {Close{}}, "HTTP/1.1 200", "", 2, "eof_pre"},
       {"row_11_server_busy",
        {Send{whole(R"({"error":"server busy, please try again.  maximum pending requests exceeded"})", 503)}},
        "HTTP/1.1 200",
        "",
-       2},
-      {"row_14_model_gone", {Send{whole(R"({"error":"model 'm' not found"})", 404)}}, "HTTP/1.1 200", "", 2},
+       2,
+       "busy"},
+      {"row_14_model_gone", {Send{whole(R"({"error":"model 'm' not found"})", 404)}}, "HTTP/1.1 200", "", 2, "4xx"},
       {"runner_died",
        {Send{whole(R"({"error":"model runner has unexpectedly stopped, this may be due to resource limitations"})",
                    500)}},
        "HTTP/1.1 200",
        "",
-       2},
-      {"head_sent_early_then_reset", {Send{stream_head()}, Pause{50ms}, Reset{}}, "HTTP/1.1 200", "", 2},
+       2,
+       "5xx"},
+      {"head_sent_early_then_reset", {Send{stream_head()}, Pause{50ms}, Reset{}}, "HTTP/1.1 200", "", 2, "reset_pre"},
   };
   for (const NodeFault& fault : faults) {
     World world;
@@ -57,6 +75,7 @@ TEST(Faults, what_may_be_repeated_is_answered_by_another_node) {
     EXPECT_EQ(got->status(), fault.status) << fault.name;
     EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), fault.asked) << fault.name;
     EXPECT_EQ(header(*got, "x-drover-node"), "b") << fault.name;
+    EXPECT_EQ(attempts(world, fault.attempt), 1U) << fault.name;
     world.clients.cancel_all();
     world.expect_at_rest();
   }
@@ -68,28 +87,63 @@ TEST(Faults, what_may_not_be_repeated_is_told) {
   std::string many_interim;
   for (int i = 0; i < 9; ++i) many_interim += "HTTP/1.1 102 Processing\r\n\r\n";
   const NodeFault faults[] = {
-      {"row_13_500_with_json_passes_unchanged", {Send{whole(R"({"error":"boom"})", 500)}}, "HTTP/1.1 500", "", 1},
-      {"400_passes_unchanged", {Send{whole(R"({"error":"bad"})", 400)}}, "HTTP/1.1 400", "", 1},
-      {"row_16_html_page", {Send{html}}, "HTTP/1.1 502", "bad_upstream_response", 1},
-      {"row_16_html_error", {Send{whole("<html>", 502, "text/html")}}, "HTTP/1.1 502", "bad_upstream_response", 1},
-      {"row_22_bad_chunk_size", {Send{stream_head() + "zz\r\n"}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+      {"row_13_500_with_json_passes_unchanged",
+       {Send{whole(R"({"error":"boom"})", 500)}},
+       "HTTP/1.1 500",
+       "",
+       1,
+       "5xx"},
+      {"400_passes_unchanged", {Send{whole(R"({"error":"bad"})", 400)}}, "HTTP/1.1 400", "", 1, "4xx"},
+      {"row_16_html_page", {Send{html}}, "HTTP/1.1 502", "bad_upstream_response", 1, "bad_answer", "content_type"},
+      {"row_16_html_error",
+       {Send{whole("<html>", 502, "text/html")}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1,
+       "bad_answer",
+       "content_type"},
+      {"row_22_bad_chunk_size",
+       {Send{stream_head() + "zz\r\n"}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1,
+       "bad_answer",
+       "chunk_size"},
       {"row_25_two_lengths",
        {Send{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"}},
        "HTTP/1.1 502",
        "bad_upstream_response",
-       1},
-      {"row_28_too_many_interim_heads", {Send{many_interim + whole("{}")}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+       1,
+       "bad_answer",
+       "content_length"},
+      {"row_28_too_many_interim_heads",
+       {Send{many_interim + whole("{}")}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1,
+       "bad_answer",
+       "interim"},
       {"row_29_switching_protocols",
        {Send{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"}},
        "HTTP/1.1 502",
        "bad_upstream_response",
-       1},
+       1,
+       "bad_answer",
+       "switching_protocols"},
       {"row_30_header_too_large",
        {Send{"HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n"}},
        "HTTP/1.1 502",
        "upstream_headers",
-       1},
-      {"row_31_garbage", {Send{"hello there, this is no HTTP\r\n\r\n"}}, "HTTP/1.1 502", "bad_upstream_response", 1},
+       1,
+       "bad_answer",
+       "headers"},
+      {"row_31_garbage",
+       {Send{"hello there, this is no HTTP\r\n\r\n"}},
+       "HTTP/1.1 502",
+       "bad_upstream_response",
+       1,
+       "bad_answer",
+       "first_line"},
   };
   for (const NodeFault& fault : faults) {
     World world;
@@ -99,6 +153,8 @@ TEST(Faults, what_may_not_be_repeated_is_told) {
     EXPECT_EQ(got->status(), fault.status) << fault.name << "\n" << got->bytes;
     EXPECT_EQ(header(*got, "x-drover-reason"), fault.reason) << fault.name;
     EXPECT_EQ(world.nodes[0]->seen().size() + world.nodes[1]->seen().size(), fault.asked) << fault.name;
+    EXPECT_EQ(attempts(world, fault.attempt), 1U) << fault.name;
+    if (!fault.anomaly.empty()) EXPECT_GE(anomalies(world, fault.anomaly), 1U) << fault.name;
     world.expect_at_rest();
   }
 }
@@ -119,6 +175,7 @@ TEST(Faults, row_01_a_refused_connection_goes_to_another_node_and_none_left_is_5
   EXPECT_EQ(got->status(), "HTTP/1.1 503") << got->bytes;
   EXPECT_EQ(header(*got, "x-drover-reason"), "no_backend");
   EXPECT_NE(header(*got, "Retry-After"), "");
+  EXPECT_GE(attempts(world, "refused"), 1U);
   world.expect_at_rest();
 }
 
@@ -131,6 +188,7 @@ TEST(Faults, row_02_a_blackhole_costs_the_connect_timeout_and_no_request) {
     const auto got = world.send(post(kChatPath, kChat), 20s);
     ASSERT_TRUE(world.finish());
     EXPECT_EQ(got->status(), blackholes == 1 ? "HTTP/1.1 200" : "HTTP/1.1 504") << got->bytes;
+    EXPECT_EQ(attempts(world, "connect_timeout"), blackholes);
     world.expect_at_rest();
   }
 }
@@ -146,6 +204,7 @@ TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   EXPECT_EQ(second->status(), "HTTP/1.1 200") << second->bytes;
   EXPECT_EQ(world.nodes[0]->seen().size(), 3U);
   EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  EXPECT_EQ(attempts(world, "stale"), 1U);
   world.expect_at_rest();
 }
 
@@ -176,6 +235,9 @@ TEST(Faults, row_08_a_name_that_moves_is_followed_and_one_that_stops_resolving_k
   names.address.reset();
   world.run_for(2h);
   EXPECT_EQ(ask(), "HTTP/1.1 503") << "but not for ever";
+  for (const std::string_view result : {"ok", "moved", "kept", "failed"}) {
+    EXPECT_GE(world.counted(fmt::format("drover_name_lookups_total{{result=\"{}\"}}", result)), 1U) << result;
+  }
   world.expect_at_rest();
 }
 
@@ -186,6 +248,7 @@ TEST(Faults, row_09_a_name_that_points_at_this_machine_is_no_node) {
   const Json status = world.status();
   EXPECT_FALSE(status["nodes"][0]["reachable"]);
   EXPECT_NE(status["nodes"][0]["error"].get<std::string>().find("resolves to 127.0.0.1"), std::string::npos);
+  EXPECT_GE(world.counted(R"(drover_name_lookups_total{result="rejected"})"), 1U);
 }
 
 TEST(Faults, a_node_that_dies_under_its_pooled_connections_fails_no_request) {
@@ -256,6 +319,7 @@ TEST(Faults, row_26_and_40_bytes_behind_an_answer_are_dropped_with_their_connect
     EXPECT_EQ(got->status(), "HTTP/1.1 200");
     EXPECT_EQ(got->bytes.find("evil"), std::string::npos);
   }
+  EXPECT_EQ(anomalies(world, "trailing_bytes"), 1U);
   world.expect_at_rest();
 }
 
@@ -272,6 +336,7 @@ TEST(Faults, row_27_an_unsolicited_answer_on_an_idle_connection_is_never_used) {
   ASSERT_TRUE(world.finish());
   EXPECT_EQ(second->status(), "HTTP/1.1 200");
   EXPECT_NE(second->bytes.find("t1 "), std::string::npos);
+  EXPECT_EQ(anomalies(world, "unsolicited"), 1U);
   world.expect_at_rest();
 }
 
@@ -509,6 +574,7 @@ TEST(Faults, row_38_a_fast_node_is_not_read_while_its_client_is_slow) {
   EXPECT_LE(world.gateway->buffers().used().value, (1_MiB).value + 200'000);
   ASSERT_TRUE(world.finish());
   world.expect_at_rest();
+  EXPECT_GE(world.counted("drover_stream_paused_total"), 1U);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ Result<net::Endpoint> Gateway::listen_admin(const net::Endpoint& at) {
   if (!listener) return listener.error();
   admin_at_ = (*listener)->local();
   admin_ = std::make_unique<Admin>(parts_.control,
-                                   AdminPages{.ready = [this] { return ready(); },
+                                   AdminPages{.unready = [this] { return unready(); },
                                               .metrics = [this] { return metrics_page(); },
                                               .status = [this] { return to_pretty_text(status()) + "\n"; },
                                               .published = [this] { return control_.published(); }},
@@ -100,11 +100,12 @@ net::Task<> Gateway::wind_up(std::function<void()> ended) {
   ended();
 }
 
-bool Gateway::ready() const {
-  const auto& nodes = control_.published()->nodes;
-  return !draining_ && std::ranges::any_of(nodes, [](const NodeAddress& node) {
+std::string_view Gateway::unready() const {
+  if (draining_) return "shutting down: no new requests are taken";
+  const bool any = std::ranges::any_of(control_.published()->nodes, [](const NodeAddress& node) {
     return node.reachable && node.health != balance::Health::offline;
   });
+  return any ? "" : "no node can take requests";
 }
 
 Json Gateway::status() const {
@@ -129,11 +130,13 @@ std::string Gateway::metrics_page() const {
     const fleet::Model* known = control_.published()->fleet->find(model.model);
     if (known != nullptr) gauges.models.push_back({known->name, model.waiting});
   }
+  gauges.name_lookups = control_.name_lookups();
   gauges.buffered_bytes = buffers_.used().value;
   gauges.log_dropped = parts_.log_dropped ? parts_.log_dropped() : 0;
   gauges.last_reload_ok = last_reload_ok_;
   gauges.last_reload = last_reload_;
   gauges.version = parts_.version;
+  gauges.commit = parts_.commit;
   return metrics_.scrape(gauges);
 }
 

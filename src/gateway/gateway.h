@@ -27,6 +27,7 @@ struct GatewayParts {
   Control::LocalSlots local_slots;                    // may be empty
   std::uint64_t seed;                                 // of request ids
   std::string version;
+  std::string commit;
 };
 
 // Made, started and stopped on the control loop's thread. Everything it was made of outlives it, and all loops run
@@ -52,7 +53,7 @@ class Gateway {
 
   Json status() const;
   std::string metrics_page() const;
-  bool ready() const;
+  std::string_view unready() const;  // why; empty: ready
   Control& control() { return control_; }
   const observe::Metrics& metrics() const { return metrics_; }
   SharedScheduler& scheduler() { return scheduler_; }

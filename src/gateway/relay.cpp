@@ -36,10 +36,13 @@ class Outlet {
     return send(mid_frame || !chunked_ ? std::string_view{} : error_frame, false);
   }
 
+  Bytes sent() const { return sent_; }  // of the body
+
  private:
   bool send(std::string_view payload, bool last) {
     std::array<char, http::kChunkPrefixMax> prefix;
     const std::size_t size = held_.size() + payload.size();
+    sent_ = sent_ + Bytes{size};
     const bool framed = chunked_ && size > 0;
     const std::size_t prefix_size = framed ? http::write_chunk_prefix(size, prefix.data()) : 0;
     const std::array<std::string_view, 6> pieces{head_,
@@ -57,6 +60,7 @@ class Outlet {
   net::Stream& stream_;
   std::string head_;
   bool chunked_;
+  Bytes sent_;
   http::WriteBoundary boundary_;
   std::string held_;  // the start of a frame whose end has not come
 };
@@ -81,6 +85,7 @@ class Relay {
         co_return *ended;
       }
       if (!has_room()) {
+        ++pauses_;
         if (const auto stopped = co_await make_room()) co_return *stopped;
       }
       // One wait at a time: on the node, but not longer than the client may stall.
@@ -110,6 +115,9 @@ class Relay {
       piece = upstream_.decode(*bytes);
     }
   }
+
+  Bytes sent() const { return outlet_.sent(); }
+  std::uint64_t pauses() const { return pauses_; }
 
  private:
   // A value: the relay is over.
@@ -210,6 +218,7 @@ class Relay {
   const GatewaySettings& settings_;
   RelayTask& task_;
   Outlet outlet_;
+  std::uint64_t pauses_ = 0;
 };
 
 }  // namespace
@@ -218,7 +227,10 @@ net::Task<Relayed> relay(wire::ClientConnection& upstream, wire::ServerConnectio
                          BufferLease& buffered, const GatewaySettings& settings, RelayTask task,
                          wire::BodyDecoder::Piece first) {
   Relay relay(upstream, client, tap, buffered, settings, task);
-  co_return co_await relay.run(first);
+  Relayed relayed = co_await relay.run(first);
+  relayed.sent = relay.sent();
+  relayed.pauses = relay.pauses();
+  co_return relayed;
 }
 
 }  // namespace drover::gateway

@@ -31,6 +31,8 @@ struct Relayed {
   End end;
   api::Reason reason = api::Reason::internal;           // unless complete or done_false
   observe::CutCause cause = observe::CutCause::closed;  // truncated only
+  Bytes sent{};                                         // of the body, without framing
+  std::uint64_t pauses = 0;                             // how often the node was not read because the client was slow
 };
 
 struct RelayTask {

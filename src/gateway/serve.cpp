@@ -220,10 +220,13 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
 
   api::AnswerTap tap(exchange.match.route, framing);
   BufferLease buffered(exchange.worker.shared().buffers);
-  const std::uint64_t written_before = exchange.client.stream().written();
   const Relayed relayed =
       co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(), std::move(task), first);
-  exchange.sent = exchange.client.stream().written() - written_before;
+  exchange.sent = relayed.sent.value;
+  exchange.worker.metrics().paused.add(relayed.pauses);
+  if (relayed.end == Relayed::End::truncated && relayed.cause == observe::CutCause::protocol) {
+    attempt.count_fault(attempt.upstream().decode_reason());
+  }
   exchange.metrics = tap.metrics();
   exchange.messages = tap.messages();
   take_over(exchange, relayed, attempt.slot());
@@ -256,20 +259,35 @@ bool evidence_against_node(ErrorCode code) {
   return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent;
 }
 
-void count_attempt(Exchange& exchange, ErrorCode code) {
+// In the words of the metric: how an attempt ended before its first byte.
+observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
   using observe::AttemptOutcome;
-  AttemptOutcome outcome = AttemptOutcome::failed;
-  switch (code) {
+  switch (failure.error.code) {
     case ErrorCode::connect_refused:
-    case ErrorCode::connect_timed_out:
-    case ErrorCode::unreachable: outcome = AttemptOutcome::connect_failed; break;
-    case ErrorCode::cancelled: outcome = AttemptOutcome::cancelled; break;
-    case ErrorCode::server_busy:
-    case ErrorCode::model_absent:
-    case ErrorCode::runner_died:
-    case ErrorCode::refused_by_node: outcome = AttemptOutcome::refused_by_node; break;
+    case ErrorCode::unreachable: return AttemptOutcome::refused;
+    case ErrorCode::connect_timed_out: return AttemptOutcome::connect_timeout;
+    case ErrorCode::reset: return AttemptOutcome::reset_pre;
+    case ErrorCode::closed: return AttemptOutcome::eof_pre;
+    case ErrorCode::timed_out:
+    case ErrorCode::response_timed_out: return AttemptOutcome::timeout_pre;
+    case ErrorCode::cancelled: return AttemptOutcome::cancelled;
+    case ErrorCode::server_busy: return AttemptOutcome::busy;
     default: break;
   }
+  if (!failure.answer) return AttemptOutcome::bad_answer;
+  return failure.answer->status < 500 ? AttemptOutcome::client_error : AttemptOutcome::server_error;
+}
+
+observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
+  using observe::AttemptOutcome;
+  switch (relayed) {
+    case observe::Outcome::ok: return AttemptOutcome::ok;
+    case observe::Outcome::cancelled: return AttemptOutcome::cancelled;
+    default: return AttemptOutcome::truncated;
+  }
+}
+
+void count_attempt(Exchange& exchange, observe::AttemptOutcome outcome) {
   exchange.worker.metrics().node(exchange.node).attempts[static_cast<std::size_t>(outcome)].add();
 }
 
@@ -344,18 +362,14 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       auto first = co_await attempt.start(request, fresh);
       if (first) {
         co_await relay_answer(exchange, attempt, *first, may_be_silent);
-        exchange.worker.metrics()
-            .node(exchange.node)
-            .attempts[static_cast<std::size_t>(exchange.outcome == observe::Outcome::ok ? observe::AttemptOutcome::ok
-                                               : exchange.outcome == observe::Outcome::cancelled
-                                                   ? observe::AttemptOutcome::cancelled
-                                                   : observe::AttemptOutcome::truncated)]
-            .add();
+        count_attempt(exchange, outcome_of(exchange.outcome));
         co_return !exchange.client.closing();
       }
       last = std::move(first.error());
-      count_attempt(exchange, last->error.code);
-      if (last->error.code == ErrorCode::cancelled) co_return co_await answer_cancelled(exchange);
+      if (last->error.code == ErrorCode::cancelled) {
+        count_attempt(exchange, observe::AttemptOutcome::cancelled);
+        co_return co_await answer_cancelled(exchange);
+      }
       if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
       const auto retry =
           balance::retry_after(last->error, {.number = exchange.attempts - stale,
@@ -366,6 +380,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
                                              .runner_deaths = runner_deaths,
                                              .route = balance::RouteKind::inference,
                                              .deadline_left = exchange.loop().now() < exchange.deadline});
+      count_attempt(exchange, retry == balance::Retry::same_node ? observe::AttemptOutcome::stale : outcome_of(*last));
       if (retry == balance::Retry::same_node) {
         fresh = true;
         ++stale;

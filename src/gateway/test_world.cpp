@@ -206,7 +206,8 @@ World::World(WorldOptions options) : world(options.seed, options.network), optio
                      .log_dropped = {},
                      .local_slots = {},
                      .seed = options_.seed,
-                     .version = "test"};
+                     .version = "test",
+                     .commit = "test"};
   gateway = std::make_unique<Gateway>(std::move(parts), setup());
   gateway->start(first_round_);
   EXPECT_TRUE(run_until([this] { return first_round_.notified(); }, 1min));
@@ -312,6 +313,12 @@ std::vector<Json> World::log() const {
     at = end + 1;
   }
   return lines;
+}
+
+std::uint64_t World::counted(std::string_view series) const {
+  const std::string page = "\n" + gateway->metrics_page();
+  const auto at = page.find(fmt::format("\n{} ", series));
+  return at == std::string::npos ? 0 : std::stoull(page.substr(at + series.size() + 2));
 }
 
 void World::expect_at_rest() {

@@ -144,6 +144,8 @@ class World {
   }
   Mono now() { return world.clock().mono(); }
   Json status() const { return gateway->status(); }
+  // What a series of the metrics page counts, as `drover_x_total{label="value"}`; 0: it is not there.
+  std::uint64_t counted(std::string_view series) const;
   std::vector<Json> log() const;
   // SIGTERM; and what follows until the gateway has ended.
   void begin_stop();

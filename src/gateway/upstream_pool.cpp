@@ -11,8 +11,7 @@ net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, ne
     // The newest first: it is the least likely to have gone stale, and the rest can age out.
     Pooled pooled = std::move(pool.back());
     pool.pop_back();
-    // Input on an idle connection is its end, or an answer nobody asked for: either way it is of no use.
-    if (pooled.endpoint != endpoint || pooled.stream->has_input()) continue;
+    if (pooled.endpoint != endpoint || is_stale(*pooled.stream)) continue;
     co_return Taken{std::move(pooled.stream), true};
   }
   auto dialled = co_await network_.dial(endpoint, deadline);
@@ -26,10 +25,20 @@ void UpstreamPool::give_back(NodeId node, net::Endpoint endpoint, std::unique_pt
   pool.push_back({std::move(stream), endpoint, network_.loop().now()});
 }
 
+bool UpstreamPool::is_stale(const net::Stream& stream) {
+  if (!stream.has_input()) return false;
+  if (stream.hung_up()) {
+    metrics_.closed_idle.add();
+  } else {
+    metrics_.count(observe::Anomaly::unsolicited);
+  }
+  return true;
+}
+
 void UpstreamPool::sweep() {
   const Mono now = network_.loop().now();
   for (auto& [node, pool] : pools_) {
-    while (!pool.empty() && (pool.front().since + idle_ <= now || pool.front().stream->has_input())) pool.pop_front();
+    while (!pool.empty() && (pool.front().since + idle_ <= now || is_stale(*pool.front().stream))) pool.pop_front();
   }
 }
 

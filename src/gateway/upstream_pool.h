@@ -7,13 +7,15 @@
 
 #include "base/ids.h"
 #include "net/network.h"
+#include "observe/metrics.h"
 
 namespace drover::gateway {
 
 // A pooled stream has no flow: whether it went stale is seen when it is taken. Thread: the worker's.
 class UpstreamPool {
  public:
-  UpstreamPool(net::Network& network, Duration idle, std::size_t kept) : network_(network), idle_(idle), kept_(kept) {}
+  UpstreamPool(net::Network& network, observe::MetricShard& metrics, Duration idle, std::size_t kept)
+      : network_(network), metrics_(metrics), idle_(idle), kept_(kept) {}
 
   struct Taken {
     std::unique_ptr<net::Stream> stream;
@@ -40,7 +42,11 @@ class UpstreamPool {
     Mono since;
   };
 
+  // Its node closed it, or sent what nobody asked for: either way it is of no use.
+  bool is_stale(const net::Stream& stream);
+
   net::Network& network_;
+  observe::MetricShard& metrics_;
   Duration idle_;
   std::size_t kept_;                            // per node; more were only needed in a burst
   std::map<NodeId, std::deque<Pooled>> pools_;  // newest at the back

@@ -15,7 +15,7 @@ Worker::Worker(std::size_t index, net::Network& network, Shared& shared, observe
       random_(random),
       published_(std::move(published)),
       max_connections_(max_connections),
-      pool_(network, published_->settings.upstream_idle, published_->settings.kept_per_node),
+      pool_(network, metrics, published_->settings.upstream_idle, published_->settings.kept_per_node),
       acceptors_(network.loop()),
       clients_(network.loop()),
       background_(network.loop()),

@@ -124,10 +124,10 @@ class ResponseHeadParser {
       if (!number || *number > kLongestBody) {
         return refuse("content_length", fmt::format("Content-Length is {}; expected digits", quoted(field.value)));
       }
-      if (head_.content_length_ && *head_.content_length_ != *number) {
-        return refuse("content_length", fmt::format("two Content-Lengths: {} and {}", *head_.content_length_, *number));
+      const auto before = std::exchange(head_.content_length_, *number);
+      if (before && *before != *number) {
+        return refuse("content_length", fmt::format("two Content-Lengths: {} and {}", *before, *number));
       }
-      head_.content_length_ = *number;
     }
     if (head_.known_.repeated(Known::content_length)) head_.framing_is_clear_ = false;
     return std::nullopt;

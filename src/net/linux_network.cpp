@@ -194,7 +194,7 @@ class LinuxListener final : public Listener, private LinuxLoop::Watched {
  public:
   LinuxListener(LinuxLoop& loop, int descriptor, const Endpoint& local)
       : loop_(loop), descriptor_(descriptor), reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)), local_(local) {}
-  ~LinuxListener() {
+  ~LinuxListener() override {
     ::close(descriptor_);
     if (reserve_ >= 0) ::close(reserve_);
   }

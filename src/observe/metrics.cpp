@@ -197,9 +197,13 @@ class Metrics::Scrape {
     fleet();
     reasons(Metric::retries, &MetricShard::retries);
     attempts();
+    by_name<Anomaly>(Metric::upstream_anomalies, &MetricShard::anomalies);
+    single(Metric::upstream_closed_idle, {}, sum(&MetricShard::closed_idle));
+    name_lookups();
     reasons(Metric::http_rejects, &MetricShard::http_rejects);
-    phases();
-    cuts();
+    by_name<Phase>(Metric::client_disconnects, &MetricShard::disconnects);
+    by_name<CutCause>(Metric::stream_truncated, &MetricShard::cuts);
+    single(Metric::stream_paused, {}, sum(&MetricShard::paused));
     single(Metric::buffered_bytes, {}, gauges_.buffered_bytes);
     single(Metric::connections, {}, sum(&MetricShard::connections_open));
     single(Metric::log_dropped, {}, gauges_.log_dropped);
@@ -322,21 +326,21 @@ class Metrics::Scrape {
     }
   }
 
-  void phases() {
-    out_.begin(Metric::client_disconnects);
-    for (std::size_t i = 0; i < kPhaseCount; ++i) {
+  // One series for each value of an enum.
+  template <typename Label, std::size_t count>
+  void by_name(Metric metric, std::array<Counter, count> MetricShard::* member) {
+    out_.begin(metric);
+    for (std::size_t i = 0; i < count; ++i) {
       std::uint64_t total = 0;
-      for (const auto& shard : shards_) total += shard->disconnects[i].value();
-      counted({observe::name(static_cast<Phase>(i))}, total);
+      for (const auto& shard : shards_) total += ((*shard).*member)[i].value();
+      counted({observe::name(static_cast<Label>(i))}, total);
     }
   }
 
-  void cuts() {
-    out_.begin(Metric::stream_truncated);
-    for (std::size_t i = 0; i < kCutCauseCount; ++i) {
-      std::uint64_t total = 0;
-      for (const auto& shard : shards_) total += shard->cuts[i].value();
-      counted({observe::name(static_cast<CutCause>(i))}, total);
+  void name_lookups() {
+    out_.begin(Metric::name_lookups);
+    for (std::size_t i = 0; i < kNameLookupCount; ++i) {
+      counted({observe::name(static_cast<NameLookup>(i))}, gauges_.name_lookups[i]);
     }
   }
 

@@ -77,6 +77,7 @@ class MetricShard {
 
   // Each accepted request is counted once at its begin and once at its end; what lies between is in flight.
   void request_began() { accepted.add(); }
+  void count(Anomaly anomaly, std::uint64_t times = 1) { anomalies[static_cast<std::size_t>(anomaly)].add(times); }
   void request_ended(const ModelSeries& model, const NodeSeries& node, api::Dialect dialect, int status,
                      Outcome outcome);
 
@@ -86,6 +87,9 @@ class MetricShard {
   std::array<Counter, api::kReasonCount> http_rejects;  // refused before a route was known
   std::array<Counter, kPhaseCount> disconnects;
   std::array<Counter, kCutCauseCount> cuts;
+  std::array<Counter, kAnomalyCount> anomalies;
+  Counter closed_idle;       // pooled connections that their node closed
+  Counter paused;            // nodes not read because their client was slow
   Counter connections_open;  // of clients; a gauge: add and subtract
 
   // A series of drover_requests_total: which combination, and how often.
@@ -133,6 +137,7 @@ struct Gauges {
   };
   std::vector<Node> nodes;
   std::vector<Model> models;
+  std::array<std::uint64_t, kNameLookupCount> name_lookups{};
   std::uint64_t buffered_bytes = 0;
   std::uint64_t log_dropped = 0;
   bool last_reload_ok = true;

@@ -88,7 +88,7 @@ TEST(Scrape, of_nothing_has_every_family_and_only_samples_without_names) {
   EXPECT_EQ(page.types.size(), kMetricCount);
   EXPECT_EQ(page.samples.at("drover_requests_in_flight"), 0);
   EXPECT_EQ(page.samples.at("drover_build_info{version=\"\",commit=\"\"}"), 1);
-  EXPECT_EQ(page.samples.size(), 8U);
+  EXPECT_EQ(page.samples.size(), 10U);
 }
 
 TEST(Scrape, adds_up_the_shards) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace drover::observe {
@@ -26,14 +27,54 @@ std::string_view name(Phase phase);
 // How one attempt on one node ended.
 enum class AttemptOutcome : std::uint8_t {
   ok,
-  refused_by_node,  // an answer of 4xx or 5xx
-  connect_failed,
-  failed,     // before the first byte
-  truncated,  // after it
+  refused,  // no connection: refused, or no way there
+  connect_timeout,
+  stale,         // a pooled connection turned out closed; asked again over a new one, and no evidence against the node
+  reset_pre,     // reset before the first byte of the answer
+  eof_pre,       // closed before it
+  timeout_pre,   // nothing came in time
+  bad_answer,    // what came was no answer of the API's
+  busy,          // its load queue is full
+  client_error,  // an answer of 4xx
+  server_error,  // an answer of 5xx
+  truncated,     // cut after the first byte
   cancelled,
 };
-inline constexpr std::size_t kAttemptOutcomeCount = 6;
+inline constexpr std::size_t kAttemptOutcomeCount = 13;
 std::string_view name(AttemptOutcome outcome);
+
+// What nodes send that the protocol does not have there, or that a healthy node does not send. From `first_line` on the
+// names are the reasons of `http/` (response_head.h, chunked.h).
+enum class Anomaly : std::uint8_t {
+  trailing_bytes,  // behind a whole answer: the connection is not used again
+  unsolicited,     // on an idle connection: closed
+  content_type,    // not the API's
+  interim,         // each head of 1xx
+  first_line,
+  headers,
+  content_length,
+  transfer_encoding,
+  switching_protocols,
+  chunk_size,
+  chunk_line,
+  chunk_end,
+  trailer,
+};
+inline constexpr std::size_t kAnomalyCount = 13;
+std::string_view name(Anomaly anomaly);
+// The anomaly with this name.
+std::optional<Anomaly> anomaly_named(std::string_view slug);
+
+// How a look-up of a node's name ended.
+enum class NameLookup : std::uint8_t {
+  ok,
+  moved,     // it has another address now
+  kept,      // it failed; the last address is still used
+  failed,    // and there is none
+  rejected,  // the address is none that a node may have
+};
+inline constexpr std::size_t kNameLookupCount = 5;
+std::string_view name(NameLookup lookup);
 
 // Why a stream was cut after its first byte.
 enum class CutCause : std::uint8_t { closed, reset, stalled, protocol, no_terminator, deadline, shutdown };

@@ -55,8 +55,10 @@ std::optional<Fault> Faults::take(std::string_view path) {
   const auto found =
       std::ranges::find_if(armed_, [&](const Fault& each) { return each.path.empty() || each.path == path; });
   if (found == armed_.end()) return std::nullopt;
-  const Fault fault = *found;
-  if (found->count > 0 && --found->count == 0) armed_.erase(found);
+  if (found->count == 0) return *found;
+  --found->count;
+  std::optional<Fault> fault = *found;
+  if (found->count == 0) armed_.erase(found);
   return fault;
 }
 

@@ -5,7 +5,7 @@
 namespace drover::wire {
 namespace {
 
-constexpr int kMaxInterim = 8;
+constexpr unsigned kMaxInterim = 8;
 
 std::unexpected<Failure> fail(ErrorCode code, std::string_view reason = {}) {
   return std::unexpected(Failure{code, reason});
@@ -30,7 +30,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
   behind_ = {};
   head_bytes_.clear();
   std::size_t seen = 0;
-  int interim = 0;
+  interim_ = 0;
   while (true) {
     const auto bytes = co_await stream_->read_some(deadline);
     if (!bytes) co_return fail(bytes.error());
@@ -47,7 +47,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
         break;
       }
       if (head_.interim()) {
-        if (++interim > kMaxInterim) co_return fail(ErrorCode::protocol, "interim");
+        if (++interim_ > kMaxInterim) co_return fail(ErrorCode::protocol, "interim");
         head_bytes_.erase(0, outcome.consumed);
         seen = 0;
         if (head_bytes_.empty()) break;

@@ -35,6 +35,8 @@ class ClientConnection {
   // timed_out, cancelled, closed (before any byte), reset, protocol.
   net::Task<std::expected<void, Failure>> read_head(http::Method asked, Mono deadline);
   const http::ResponseHead& head() const { return head_; }
+  // Heads of 1xx before it.
+  unsigned interim_heads() const { return interim_; }
 
   // The body goes: `first()` gives what came with the head, without waiting; after that the caller reads the stream and
   // gives each read to `decode`. Pieces are views into the loop's buffer.
@@ -48,7 +50,8 @@ class ClientConnection {
 
   // The last body ended properly and the node keeps the connection: it can carry another exchange.
   bool reusable() const { return done_ && head_.reusable() && !trailing_ && !stream_->has_input(); }
-  bool trailing_bytes() const { return trailing_; }
+  // More came behind the last body.
+  bool trailing_bytes() const { return trailing_ || (done_ && stream_->has_input() && !stream_->hung_up()); }
   // Gives the stream away, to a pool or to be closed later.
   std::unique_ptr<net::Stream> release() { return std::move(stream_); }
 
@@ -59,6 +62,7 @@ class ClientConnection {
   std::string head_bytes_;
   std::span<char> behind_;  // body bytes that came with the head; die at the next suspension
   BodyDecoder body_;
+  unsigned interim_ = 0;
   bool done_ = false;
   bool trailing_ = false;
 };

@@ -27,7 +27,8 @@ class Tables(unittest.TestCase):
         self.assertEqual([row["field"] for row in rows("metrics.md", "field")], known)
 
     def test_values_of_labels(self):
-        enums = {"outcome` of requests": "Outcome", "outcome` of attempts": "AttemptOutcome", "phase": "Phase", "cause": "CutCause"}
+        enums = {"outcome` of requests": "Outcome", "outcome` of attempts": "AttemptOutcome", "phase": "Phase",
+                 "cause": "CutCause", "kind": "Anomaly", "result": "NameLookup"}
         documented = {row["label"].strip("`"): re.findall(r"`(\w+)`", row["values"]) for row in rows("metrics.md", "label")}
         for label, enum in enums.items():
             with self.subTest(label):
