@@ -127,6 +127,7 @@ class Host {
         ending = true;
         log_.info("stopping", {{"clients_get", "what they asked for, then close"}});
         gateway_->end([this] { closing_.spawn(close()); });
+        if (options_.refresh != Duration{0}) options_.refreshed(*gateway_);  // Ctrl-C is answered at once
       }
     }
   }

@@ -15,7 +15,7 @@ namespace {
 // `██░░ 2/4`: used slots as a bar of so many columns. One that is used at all never looks empty.
 std::string slots_bar(const SlotUse& use, std::size_t columns, const Style& style) {
   std::string text = slots_text({.used = use.used, .slots = use.slots});
-  if (use.slots <= 0) return text;
+  if (use.slots <= 0 || columns == 0) return text;
   const double share = std::clamp(static_cast<double>(use.used) / static_cast<double>(use.slots), 0.0, 1.0);
   auto full = static_cast<std::size_t>(share * static_cast<double>(columns));
   if (use.used > 0 && full == 0) full = 1;
@@ -36,21 +36,27 @@ std::string short_error(std::string_view error) {
 // One line a node, those in trouble first where not all can be shown.
 Table screen_nodes(std::vector<const Json*> nodes, bool all_fit, std::size_t columns, const Style& style) {
   if (!all_fit) nodes = urgent_first(nodes, [](const Json& node) { return text_at(node, "health") != "stable"; });
-  Table table({{.title = "NODE", .least = 10},
-               {.title = "HEALTH", .least = 10},
-               {.title = "SLOTS"},
-               {.title = "WAITING", .right = true},
-               {.title = "MODELS", .least = 8}},
-              style);
-  const bool narrow = columns < 70, wide = columns >= 100;
+  const bool tiny = columns < 55, narrow = columns < 70, wide = columns >= 100;
+  std::vector<Column> titles{{.title = "NODE", .least = 10},
+                             {.title = "HEALTH", .least = 10},
+                             {.title = "SLOTS"},
+                             {.title = "MODELS", .least = 8}};
+  // Who waits is told above; why a node does not answer only here.
+  if (!tiny) titles.insert(titles.end() - 1, {.title = "WAITING", .right = true});
+  Table table(std::move(titles), style);
   for (const Json* node : nodes) {
     const auto error = text_at(*node, "error");
     const Piece models = error.empty() ? Piece{models_text(*node)} : Piece{short_error(error), Paint::bad};
-    table.add({{name_of(*node)},
-               wide ? health_and_why(*node) : health_of(*node),
-               {slots_bar(slots_of(*node), narrow ? 4 : 8, style)},
-               {human_count(count_at(*node, "waiting"))},
-               models});
+    std::vector<Piece> row{{name_of(*node)},
+                           wide ? health_and_why(*node) : health_of(*node),
+                           {slots_bar(slots_of(*node),
+                                      tiny     ? 0
+                                      : narrow ? 4
+                                               : 8,
+                                      style)}};
+    if (!tiny) row.push_back({human_count(count_at(*node, "waiting"))});
+    row.push_back(models);
+    table.add(std::move(row));
   }
   return table;
 }
@@ -85,7 +91,7 @@ void append_cut(std::vector<std::string>& to, std::vector<std::string> lines, st
 std::vector<std::string> summary_lines(const Json& now, const Json* before, Duration between, std::size_t columns,
                                        const Style& style) {
   std::vector<Piece> first{{std::string(text_at(now, "listen")), Paint::bold}};
-  if (flag_at(now, "draining")) first.push_back({"  draining", Paint::warning});
+  if (flag_at(now, "draining")) first.push_back({"  draining; Ctrl-C again ends at once", Paint::warning});
   first.push_back({fmt::format("  up {}  {}  drover {}", human_duration(number_at(now, "uptime_s")),
                                text_at(now, "policy"), text_at(now, "version"))});
   const Requests requests = requests_of(now);
@@ -100,10 +106,15 @@ std::vector<std::string> summary_lines(const Json& now, const Json* before, Dura
   return {line_of(first, columns, style), line_of(second, columns, style), line_of(third, columns, style)};
 }
 
+std::string help_text(std::string_view access_log) {
+  constexpr std::string_view kLeave = "Ctrl-C finishes what runs and ends.";
+  return access_log.empty() ? std::string(kLeave) : fmt::format("{} Access log: {}", kLeave, access_log);
+}
+
 }  // namespace
 
 std::vector<std::string> screen_lines(const Json& now, const Json* before, Duration between, Size terminal,
-                                      const Style& style) {
+                                      std::string_view access_log, const Style& style) {
   const std::size_t columns = terminal.columns - std::min<std::size_t>(terminal.columns, 1);
   const auto nodes = elements(now, "nodes");
   auto models = model_table(now, style).lines(columns);
@@ -120,8 +131,9 @@ std::vector<std::string> screen_lines(const Json& now, const Json* before, Durat
   node_rows += rows.take(nodes.size() + 1 - node_rows);
   model_rows += rows.take(models.size() - model_rows);
   const std::size_t note_rows = has_simulated(nodes) ? rows.take(1) : 0;
+  const std::size_t help_rows = rows.take(1);
   const bool blank_before_nodes = rows.take(1) == 1;
-  const bool blank_before_paste = paste_rows + note_rows > 0 && rows.take(1) == 1;
+  const bool blank_before_paste = paste_rows + note_rows + help_rows > 0 && rows.take(1) == 1;
 
   std::vector<std::string> lines = summary_lines(now, before, between, columns, style);
   lines.resize(summary_rows);
@@ -136,6 +148,7 @@ std::vector<std::string> screen_lines(const Json& now, const Json* before, Durat
   if (blank_before_paste) lines.emplace_back();
   lines.insert(lines.end(), paste.begin(), paste.begin() + static_cast<std::ptrdiff_t>(paste_rows));
   if (note_rows > 0) lines.push_back(painted(fit(kSimulated, columns, style), Paint::dim, style));
+  if (help_rows > 0) lines.push_back(painted(fit(help_text(access_log), columns, style), Paint::dim, style));
   return lines;
 }
 

@@ -17,8 +17,7 @@ namespace drover::cli {
 
 inline constexpr std::string_view kNone = "-";
 inline constexpr std::string_view kNoNodes = "No nodes. Name one: 'drover up --node URL', or `nodes:` in drover.yaml.";
-inline constexpr std::string_view kSimulated =
-    "Simulated nodes run no model: they make their answers up. Name real ones with --node URL.";
+inline constexpr std::string_view kSimulated = "Simulated nodes make their answers up. Name real ones with --node URL.";
 
 // The elements of the array `key`, the member `key`. They live as long as the document.
 std::vector<const Json*> elements(const Json& object, std::string_view key);

@@ -91,11 +91,11 @@ bool find_or_simulate(config::DroverSettings& settings, const UpArguments& argum
     spec.simulated = true;
     settings.nodes.push_back(std::move(spec));
   }
-  fmt::print(
-      stderr,
-      "No Ollama node answers on {}, so Drover started three SIMULATED nodes: their answers are made-up text, and\n"
-      "no GPU works. Name real ones with --node URL; --no-sim forbids simulation.\n",
-      asked);
+  fmt::print(stderr,
+             "No Ollama node answers on {}.\n"
+             "So Drover started three SIMULATED nodes: their answers are made-up text, no GPU\n"
+             "works. Name real ones with --node URL; --no-sim forbids simulation.\n",
+             asked);
   return true;
 }
 
@@ -112,7 +112,7 @@ std::string default_log_path() {
 // What the operator sees: the screen on a terminal, plain lines elsewhere.
 class Display {
  public:
-  explicit Display(bool live) : live_(live) {}
+  Display(bool live, std::string log_path) : live_(live), log_path_(std::move(log_path)) {}
 
   void ready(gateway::Gateway& gateway) {
     const Json status = gateway.status();
@@ -129,8 +129,8 @@ class Display {
         std::fflush(stdout);
         screen_.emplace(STDOUT_FILENO);
       }
-      const auto lines =
-          screen_lines(now, before_ ? &*before_ : nullptr, kRefresh, screen_->size(), style_of(STDOUT_FILENO));
+      const auto lines = screen_lines(now, before_ ? &*before_ : nullptr, kRefresh, screen_->size(), log_path_,
+                                      style_of(STDOUT_FILENO));
       screen_->draw(lines);
     } else {
       if (!before_) {
@@ -143,6 +143,7 @@ class Display {
 
  private:
   bool live_;
+  std::string log_path_;  // of the access log, if it is a file
   std::optional<LiveScreen> screen_;
   std::optional<Json> before_;
 };
@@ -163,15 +164,14 @@ int run_up(const UpArguments& arguments) {
   if (live && settings->access_log.defaulted) {
     settings->access_log = {config::LogTarget::file, default_log_path(), true};
   }
-  if (live && settings->access_log.target == config::LogTarget::file) {
-    fmt::print(stderr, "access log: {}\n", settings->access_log.path);
-  }
+  const bool log_is_file = settings->access_log.target == config::LogTarget::file;
+  if (live && log_is_file) fmt::print(stderr, "access log: {}\n", settings->access_log.path);
   const auto access_log = open_access_log(settings->access_log);
   if (!access_log) return complain(access_log.error().detail), 1;
   // On the screen health shows itself; a log line would tear the picture.
   const auto log = live ? std::make_unique<NullLog>() : make_stderr_log(Level::info);
 
-  Display display(live);
+  Display display(live, log_is_file ? settings->access_log.path : std::string());
   const std::vector<fleet::NodeSpec> nodes = settings->nodes;
   HostOptions options{.settings = std::move(*settings),
                       .reload = [&]() -> std::optional<config::DroverSettings> {

@@ -23,9 +23,10 @@ std::vector<std::string> paste_lines(const Json& status);
 // What `drover up` shows: one picture that fits the terminal, however small: at most `terminal.rows` lines, each
 // narrower than `terminal.columns` (after a line that fills all of them, clearing the rest of it would, on some
 // terminals, clear its last character). What does not fit is left out, nodes in trouble last; a command to paste is
-// whole or not there. `before`: the status of `between` ago, for the rates; null at first.
+// whole or not there. `before`: the status of `between` ago, for the rates; null at first. `access_log`: the path of
+// the file that it is written to; empty: none.
 std::vector<std::string> screen_lines(const Json& now, const Json* before, Duration between, Size terminal,
-                                      const Style& style);
+                                      std::string_view access_log, const Style& style);
 
 // The same in one line without an end, for logs and pipes.
 std::string plain_line(const Json& now, const Json* before);

@@ -143,7 +143,7 @@ gpu-1             stable                    3/5 auto        0  llama3.1:8b, gemm
 gpu-2             offline (not probed yet)  -               0  -
 fast (simulated)  stable                    -               0  qwen3 (loading for 12s)
 
-Simulated nodes run no model: they make their answers up. Name real ones with --node URL.
+Simulated nodes make their answers up. Name real ones with --node URL.
 )");
 }
 
@@ -178,7 +178,7 @@ fast (simulated)  http://fast:11434   stable                    0.34.4          
 
 gpu-2: GET /api/version on 10.0.0.2:11434: connect_refused
 
-Simulated nodes run no model: they make their answers up. Name real ones with --node URL.
+Simulated nodes make their answers up. Name real ones with --node URL.
 )");
 }
 
@@ -221,7 +221,7 @@ TEST(NodesText, says_why_a_node_is_not_stable) {
 TEST(ScreenLines, fill_a_common_terminal) {
   Json before = busy_status();
   before["requests"]["accepted"] = 1214;
-  EXPECT_EQ(joined(screen_lines(busy_status(), &before, std::chrono::seconds(10), {80, 24}, kPlain)),
+  EXPECT_EQ(joined(screen_lines(busy_status(), &before, std::chrono::seconds(10), {80, 24}, "/tmp/x.log", kPlain)),
             R"(http://127.0.0.1:11435  up 3m12s  least_connections  drover 0.1.0
 2.0 requests/s, 1,234 in all: 1,200 ok, 4 refused, 1 failed, 20 cancelled
 3 waiting, 3 in flight, 1 of 3 retries in use
@@ -236,29 +236,30 @@ fast (simulated)  stable   -                   0  qwen3 (loading for 12s)
 OLLAMA_HOST=127.0.0.1:11435 ollama run llama3.1:8b
 curl 127.0.0.1:11435/api/generate -d '{"model":"llama3.1:8b","prompt":"Hi"}'
 client = OpenAI(base_url="http://127.0.0.1:11435/v1", api_key="unused")
-Simulated nodes run no model: they make their answers up. Name real ones with …
+Simulated nodes make their answers up. Name real ones with --node URL.
+Ctrl-C finishes what runs and ends. Access log: /tmp/x.log
 )");
 }
 
 TEST(ScreenLines, keep_what_matters_most_on_the_smallest_terminal) {
   std::vector<Json> nodes;
   for (int i = 0; i < 9; ++i) nodes.push_back(i == 7 ? offline("gpu-7") : node(fmt::format("gpu-{}", i)));
-  EXPECT_EQ(joined(screen_lines(with_queue(status(nodes)), nullptr, {}, {40, 10}, kAscii)),
+  EXPECT_EQ(joined(screen_lines(with_queue(status(nodes)), nullptr, {}, {40, 10}, "/tmp/x.log", kAscii)),
             R"(http://127.0.0.1:11435  up 3m12s  leas~
 1,234 in all: 1,200 ok, 4 refused, 1 f~
 3 waiting, 3 in flight, 1 of 3 retries~
   llama3.1:8b  3 waiting  2 in flight
   gemma3:4b    0 waiting  1 in flight
-NODE   HEALTH   SLOTS  WAITING
-gpu-7  offline  -            0
-gpu-0  stable   -            0
-gpu-1  stable   -            0
+NODE   HEALTH   SLOTS  MODELS
+gpu-7  offline  -      connect_refused
+gpu-0  stable   -
+gpu-1  stable   -
 and 6 more nodes
 )");
 }
 
 TEST(ScreenLines, invite_to_name_a_node_when_there_is_none) {
-  const auto lines = screen_lines(status({}), nullptr, {}, {80, 24}, kPlain);
+  const auto lines = screen_lines(status({}), nullptr, {}, {80, 24}, "/tmp/x.log", kPlain);
   ASSERT_GE(lines.size(), 5U);
   EXPECT_EQ(lines[4], "No nodes. Name one: 'drover up --node URL', or `nodes:` in drover.yaml.");
 }
@@ -278,7 +279,7 @@ TEST(ScreenLines, never_pass_the_edges_of_any_terminal) {
   for (const auto& [name, now] : {std::pair("busy", busy_status()), {"odd", odd_status()}}) {
     for (std::size_t columns = 40; columns <= 200; ++columns) {
       for (std::size_t rows = 10; rows <= 60; ++rows) {
-        const auto lines = screen_lines(now, &now, std::chrono::seconds(1), {columns, rows}, kColour);
+        const auto lines = screen_lines(now, &now, std::chrono::seconds(1), {columns, rows}, "/tmp/x.log", kColour);
         ASSERT_LE(lines.size(), rows) << name << " at " << columns << "x" << rows;
         for (const std::string& line : lines) {
           const std::string text = without_colours(line);
@@ -293,7 +294,7 @@ TEST(ScreenLines, never_pass_the_edges_of_any_terminal) {
 TEST(ScreenLines, survive_terminals_without_room) {
   for (std::size_t columns = 0; columns < 40; ++columns) {
     for (std::size_t rows = 0; rows < 10; ++rows) {
-      const auto lines = screen_lines(odd_status(), nullptr, {}, {columns, rows}, kPlain);
+      const auto lines = screen_lines(odd_status(), nullptr, {}, {columns, rows}, "/tmp/x.log", kPlain);
       ASSERT_LE(lines.size(), rows);
       for (const std::string& line : lines) ASSERT_LE(width_of(line), columns) << columns << "x" << rows << line;
     }
@@ -303,7 +304,7 @@ TEST(ScreenLines, survive_terminals_without_room) {
 TEST(ScreenLines, show_commands_whole_or_not_at_all) {
   for (std::size_t columns = 40; columns <= 120; ++columns) {
     const auto all = paste_lines(busy_status());
-    for (const std::string& line : screen_lines(busy_status(), nullptr, {}, {columns, 40}, kPlain)) {
+    for (const std::string& line : screen_lines(busy_status(), nullptr, {}, {columns, 40}, "/tmp/x.log", kPlain)) {
       for (const std::string_view command : {"OLLAMA_HOST", "curl", "client"}) {
         if (line.starts_with(command)) {
           EXPECT_TRUE(std::ranges::find(all, line) != all.end()) << line;
@@ -320,7 +321,8 @@ TEST(Views, show_something_for_documents_of_any_shape) {
     const Json document = parse_json(text).value();
     EXPECT_FALSE(status_text(document, kPlain).empty()) << text;
     EXPECT_FALSE(nodes_text(document, kPlain).empty()) << text;
-    EXPECT_FALSE(screen_lines(document, &document, std::chrono::seconds(1), {80, 24}, kPlain).empty()) << text;
+    EXPECT_FALSE(screen_lines(document, &document, std::chrono::seconds(1), {80, 24}, "/tmp/x.log", kPlain).empty())
+        << text;
     EXPECT_FALSE(plain_line(document, &document).empty()) << text;
   }
 }

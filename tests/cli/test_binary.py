@@ -28,7 +28,7 @@ class Binary(CommandTest):
     def test_version_says_what_is_inside(self):
         done = drover("--version")
         self.assertEqual(done.code, 0)
-        self.assertRegex(done.output, r"^drover \d+\.\d+\.\d+\n")
+        self.assertRegex(done.output, r"^drover \d+\.\d+\.\d+ \(commit \w+\+?\)\n")
         self.check_all_in(done.output, "Clang 19", "yaml-cpp")
 
     def test_help_names_every_command(self):

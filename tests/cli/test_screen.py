@@ -120,14 +120,14 @@ class Screen(CommandTest):
     def test_says_that_nodes_are_simulated(self):
         self.up(100, 30)
         self.shows(r"sim-fast \(simulated\) +stable")
-        self.shows("Simulated nodes run no model")
+        self.shows("Simulated nodes make their answers up")
 
     def test_a_change_of_the_size_is_followed(self):
         self.up(100, 30, "--node", self.sim().url)
         self.terminal.tmux("resize-window", "-x", "60", "-y", "15")
         until(lambda: self.terminal.asks("#{window_width}x#{window_height}") == "60x15", "the new size")
         self.shows(r"\A" + re.escape(self.url))
-        until(lambda: max(map(len, self.terminal.text().splitlines())) < 60, "a picture of the new size")
+        until(lambda: max(len(line.rstrip()) for line in self.terminal.text().splitlines()) < 60, "a picture of the new size")
 
     def test_ctrl_c_gives_the_terminal_back(self):
         self.up(100, 30, "--node", self.sim().url)

@@ -31,6 +31,11 @@ class Sim(CommandTest):
         self.assertEqual(text(1), text(1))
         self.assertNotEqual(text(1), text(2))
 
+    def test_says_when_ports_run_out(self):
+        done = self.drover("sim", "--listen", "127.0.0.1:65535", "--nodes", "2")
+        self.assertEqual(done.code, 1)
+        self.assertIn("ports above 65535", done.errors)
+
     def test_ends_when_asked(self):
         for number in [signal.SIGTERM, signal.SIGINT]:
             node = self.start("sim", "--listen", "127.0.0.1:0", "--json")

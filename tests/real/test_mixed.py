@@ -73,6 +73,18 @@ class Mixed(FleetTest):
         self.assertTrue(self.whole(lost).startswith(lost.text), "it is how the answer starts, each token once")
         self.assertEqual(kept.text, self.whole(kept))
 
+    def test_the_command_line_of_each_version(self):
+        for node in self.nodes:
+            with self.subTest(node.version):
+                def ollama(*command, node=node):
+                    return node.cli(*command, url=self.gateway.url).stdout
+                self.assertIn(CHAT, ollama("list"))
+                self.assertIn("gemma3", ollama("show", CHAT))
+                self.assertTrue(ollama("run", CHAT, PROMPTS[0]).strip())
+                until(lambda ollama=ollama: CHAT in ollama("ps"), "the gateway to show what runs")
+                ollama("stop", CHAT)
+                until(lambda ollama=ollama: CHAT not in ollama("ps"), "the gateway to show that it was stopped")
+
     def whole(self, stream):
         node = self.nodes[int(stream.node.removeprefix("node-")) - 1]
         answer = call(node.url, "POST", "/api/chat", {**long_chat(stream.prompt, TOKENS), "stream": False})
