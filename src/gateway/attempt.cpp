@@ -134,8 +134,7 @@ net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request)
                                  .framing = {http::BodyKind::length, request.body.size()},
                                  .own = own},
                                 &exchange_.incoming.head);
-  const std::array<std::string_view, 2> pieces{head, request.body};
-  co_return co_await upstream_->send(pieces, exchange_.settings().silence);
+  co_return co_await upstream_->send(head, request.body, exchange_.settings().silence);
 }
 
 // A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass

@@ -62,7 +62,8 @@ net::Task<bool> serve_local(Exchange& exchange) {
 
 net::Task<bool> serve_show(Exchange& exchange) {
   BufferLease lease(exchange.worker.shared().buffers);
-  PromptBody body(api::Route::show, {.small = exchange.settings().small_body}, lease, api::Coding::identity);
+  PromptBody body(api::Route::show, {.small = exchange.settings().small_body}, lease, exchange.worker.bodies(),
+                  api::Coding::identity, exchange.incoming.head.content_length());
   const auto read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != wire::ServerConnection::Read::complete) co_return co_await answer_unread(exchange, read);
@@ -87,7 +88,7 @@ net::Task<bool> serve_show(Exchange& exchange) {
     const auto known = exchange.published->fleet->show(*model);
     if (known && !known->body.empty()) co_return co_await answer_here(exchange, 200, kJson, known->body);
   }
-  co_return co_await ask_a_holder(exchange, *model, body.text());
+  co_return co_await ask_a_holder(exchange, *model, std::string(body.text()));
 }
 
 net::Task<bool> answer_unmatched(Exchange& exchange) {

@@ -11,8 +11,10 @@ http::Reject to_reject(const api::Refusal& refusal) {
 
 }  // namespace
 
-PromptBody::PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, api::Coding coding)
-    : route_(route), bounds_(bounds), lease_(lease), scanner_(route) {
+PromptBody::PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, BodyPool& pool,
+                       api::Coding coding, std::uint64_t length)
+    : route_(route), bounds_(bounds), lease_(lease), scanner_(route), text_(pool) {
+  expected_ = std::min<std::uint64_t>(length, kBelievedLength);
   if (coding == api::Coding::zstd) {
     zstd_ = std::make_unique<wire::ZstdDecoder>(std::min(api::body_bound(route, bounds), bounds.decoded));
   }
@@ -34,15 +36,45 @@ std::optional<http::Reject> PromptBody::take(std::string_view piece) {
 }
 
 std::optional<http::Reject> PromptBody::keep(std::string_view piece) {
-  const std::size_t size = text_.size() + piece.size();
-  if (const auto refusal = api::refuse_length(route_, Bytes{size}, bounds_)) return to_reject(*refusal);
-  // Counted as the memory that the string may take when it grows, not only as what has arrived.
-  if (size > text_.capacity() && !lease_.resize(std::max(size, 2 * text_.capacity()))) {
+  if (const auto refusal = api::refuse_length(route_, Bytes{text_.size() + piece.size()}, bounds_)) {
+    return to_reject(*refusal);
+  }
+  if (!make_room(piece.size())) {
     return http::Reject{503, "buffer_budget", "the gateway holds as many request bodies as it may; try again"};
   }
-  text_ += piece;
+  std::ranges::copy(piece, text_.free().begin());
+  text_.grew(piece.size());
   scanner_.feed(piece);
   return std::nullopt;
+}
+
+// Counted as the memory that is taken, not only as what has arrived. One byte more than is expected, so that the read
+// that ends a body finds the socket empty.
+bool PromptBody::make_room(std::size_t bytes) {
+  if (text_.free().size() >= bytes) return true;
+  const std::size_t wanted = std::max({text_.size() + bytes, 2 * text_.capacity(), expected_ + 1});
+  if (!lease_.resize(BodyPool::size_for(wanted))) return false;
+  text_.reserve(wanted);
+  return true;
+}
+
+std::span<char> PromptBody::room() {
+  // Where there is none to be had, the bytes come through take(), which says so.
+  if (zstd_ || !make_room(1)) return {};
+  return text_.free();
+}
+
+std::optional<http::Reject> PromptBody::took(std::size_t bytes) {
+  if (const auto refusal = api::refuse_length(route_, Bytes{text_.size() + bytes}, bounds_)) return to_reject(*refusal);
+  const std::string_view piece(text_.free().data(), bytes);
+  text_.grew(bytes);
+  scanner_.feed(piece);
+  return std::nullopt;
+}
+
+void PromptBody::drop() {
+  text_.drop();
+  lease_.resize(0);
 }
 
 std::expected<api::Understood, api::Refusal> PromptBody::finish() {

@@ -32,10 +32,11 @@ void BM_TakeBody(benchmark::State& state) {
   const std::string body = chat_body(state.range(0));
   const std::size_t piece = state.range(1) == 0 ? body.size() : static_cast<std::size_t>(state.range(1));
   BufferBudget budget(1_GiB);
+  BodyPool pool(4_MiB);
   AllocationCounter allocations(state);
   for (auto _ : state) {
     BufferLease lease(budget);
-    PromptBody prompt(api::Route::chat, {}, lease, api::Coding::identity);
+    PromptBody prompt(api::Route::chat, {}, lease, pool, api::Coding::identity, body.size());
     for (std::size_t at = 0; at < body.size(); at += piece) {
       benchmark::DoNotOptimize(prompt.take(std::string_view(body).substr(at, piece)));
     }

@@ -323,12 +323,12 @@ net::Task<bool> answer_cancelled(Exchange& exchange) {
 // Tries one node after another until an answer has begun, by rule R. The request is bound to a node only when one has a
 // free slot for it; a client that leaves ends whatever is under way.
 net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const api::Understood& understood,
-                          std::string_view body) {
-  const ReloadOptions options = reload_options(understood, body);
+                          PromptBody& body) {
+  const ReloadOptions options = reload_options(understood, body.text());
   const bool may_be_silent =
       understood.has_tools() || understood.stream == api::Switch::off ||
       (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
-  const NodeRequest request{api::label(exchange.match.route), body};
+  const NodeRequest request{api::label(exchange.match.route), body.text()};
   std::vector<NodeId> excluded;
   balance::RetryKind kind = balance::RetryKind::first;
   unsigned runner_deaths = 0;
@@ -361,6 +361,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       ++exchange.attempts;
       auto first = co_await attempt.start(request, fresh);
       if (first) {
+        body.drop();  // an answer that has begun is not asked for again
         co_await relay_answer(exchange, attempt, *first, may_be_silent);
         count_attempt(exchange, outcome_of(exchange.outcome));
         co_return !exchange.client.closing();
@@ -415,7 +416,7 @@ net::Task<bool> serve_inference(Exchange& exchange) {
 
   // Read and understand, in one pass.
   BufferLease lease(exchange.worker.shared().buffers);
-  PromptBody body(route, bounds, lease, *coding);
+  PromptBody body(route, bounds, lease, exchange.worker.bodies(), *coding, head.content_length());
   const Read read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != Read::complete) co_return co_await answer_unread(exchange, read);
@@ -436,12 +437,12 @@ net::Task<bool> serve_inference(Exchange& exchange) {
 
   // Commands place models; prompts run on them.
   switch (api::command_of(route, *understood)) {
-    case api::Command::load: co_return co_await serve_load(exchange, *model, body.text());
-    case api::Command::unload: co_return co_await serve_unload(exchange, *model, body.text());
+    case api::Command::load: co_return co_await serve_load(exchange, *model, std::string(body.text()));
+    case api::Command::unload: co_return co_await serve_unload(exchange, *model, std::string(body.text()));
     case api::Command::none: break;
   }
   const std::string key = model->key;
-  co_return co_await try_nodes(exchange, key, *understood, body.text());
+  co_return co_await try_nodes(exchange, key, *understood, body);
 }
 
 net::Task<bool> serve_route(Exchange& exchange) {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "gateway/body_memory.h"
 #include "gateway/buffer_budget.h"
 #include "gateway/published.h"
 #include "gateway/shared_scheduler.h"
@@ -18,6 +19,8 @@
 #include "observe/metrics.h"
 
 namespace drover::gateway {
+
+inline constexpr Bytes kWarmBodies = 4_MiB;  // memory for bodies that a worker keeps between requests, at most
 
 // What all workers share; outlives them.
 struct Shared {
@@ -56,6 +59,7 @@ class Worker final : public GrantSink {
   Shared& shared() { return shared_; }
   observe::MetricShard& metrics() { return metrics_; }
   UpstreamPool& pool() { return pool_; }
+  BodyPool& bodies() { return bodies_; }
   const std::shared_ptr<const Published>& published() const { return published_; }
   bool draining() const { return draining_; }
 
@@ -98,6 +102,7 @@ class Worker final : public GrantSink {
   std::uint64_t requests_ = 0;
   bool draining_ = false;
   UpstreamPool pool_;
+  BodyPool bodies_{kWarmBodies};
   std::unordered_map<RequestId, Ticket*> tickets_;
   net::IntrusiveList<IdleMark, &IdleMark::link_> idle_;  // longest idle first
   net::TaskGroup acceptors_;

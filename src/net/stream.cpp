@@ -84,6 +84,26 @@ void Stream::Readable::attach(Flow& flow) {
   stream_.reader_ = &flow;
 }
 
+bool Stream::WriteSome::step(Flow&) {
+  if (!stream_.broken_ && stream_.unsent() > 0) return false;  // what was written before goes first
+  const Attempt attempt = stream_.broken_ ? Attempt{Outcome::failed} : stream_.try_write(pieces_);
+  if (attempt.outcome == Outcome::blocked) return false;
+  if (attempt.outcome == Outcome::failed) {
+    stream_.broken_ = true;
+    result_ = std::unexpected(ErrorCode::reset);
+    return true;
+  }
+  stream_.written_ += attempt.bytes;
+  stream_.last_progress_ = stream_.loop().now();
+  result_ = attempt.bytes;
+  return true;
+}
+
+void Stream::WriteSome::attach(Flow& flow) {
+  CHECK(stream_.writer_ == nullptr);
+  stream_.writer_ = &flow;
+}
+
 bool Stream::Drained::step(Flow&) {
   if (stream_.broken_) {
     result_ = std::unexpected(ErrorCode::reset);

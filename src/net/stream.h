@@ -42,6 +42,11 @@ class Stream {
   std::expected<void, ErrorCode> write(std::span<const std::string_view> pieces);
   std::expected<void, ErrorCode> write(std::string_view bytes) { return write(std::span(&bytes, 1)); }
 
+  // The same without a copy, for what is large: as many bytes as the peer takes now, at least one; the caller goes on
+  // from there. The pieces must live until it ends. Errors: timed_out, cancelled, reset.
+  class WriteSome;
+  WriteSome write_some(std::span<const std::string_view> pieces, Mono deadline);
+
   // Bytes kept because the peer did not take them, and when it last took any.
   std::size_t unsent() const { return unsent_.size() - unsent_offset_; }
   Mono last_progress() const { return last_progress_; }
@@ -144,9 +149,29 @@ class Stream::Drained final : public Wait {
   std::expected<void, ErrorCode> result_;
 };
 
+class Stream::WriteSome final : public Wait {
+ public:
+  WriteSome(Stream& stream, std::span<const std::string_view> pieces, Mono deadline)
+      : Wait(deadline), stream_(stream), pieces_(pieces) {}
+  IoResult<std::size_t> await_resume() const { return result_; }
+
+ private:
+  bool step(Flow& flow) override;
+  void fail(ErrorCode why) override { result_ = std::unexpected(why); }
+  void attach(Flow& flow) override;
+  void detach() override { stream_.writer_ = nullptr; }
+
+  Stream& stream_;
+  std::span<const std::string_view> pieces_;
+  IoResult<std::size_t> result_;
+};
+
 inline Stream::ReadSome Stream::read_some(std::span<char> into, Mono deadline) { return {*this, into, deadline}; }
 inline Stream::ReadSome Stream::read_some(Mono deadline) { return {*this, {}, deadline}; }
 inline Stream::Readable Stream::readable(Mono deadline) { return {*this, deadline}; }
+inline Stream::WriteSome Stream::write_some(std::span<const std::string_view> pieces, Mono deadline) {
+  return {*this, pieces, deadline};
+}
 inline Stream::Drained Stream::drained(std::size_t limit, Mono deadline) { return {*this, limit, deadline}; }
 
 // While it lives, the flow is cancelled as soon as the stream's peer hangs up; at once if it already has. This is how a

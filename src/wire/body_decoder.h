@@ -28,6 +28,9 @@ class BodyDecoder {
   // Decodes `bytes`, overwriting them. All of them are consumed unless `done`.
   Piece decode(std::span<char> bytes);
 
+  // The bytes are the body: there is nothing to take off.
+  bool is_plain() const { return kind_ == http::BodyKind::length; }
+
   // The connection has ended. True when that ends the body properly.
   bool ends_at_close() const { return kind_ == http::BodyKind::until_close; }
   // Why `error`: see ChunkedDecoder::reason.

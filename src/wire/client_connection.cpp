@@ -1,5 +1,8 @@
 #include "wire/client_connection.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 
 namespace drover::wire {
@@ -13,14 +16,18 @@ std::unexpected<Failure> fail(ErrorCode code, std::string_view reason = {}) {
 
 }  // namespace
 
-net::Task<std::expected<void, Failure>> ClientConnection::send(std::span<const std::string_view> pieces,
+net::Task<std::expected<void, Failure>> ClientConnection::send(std::string_view head, std::string_view body,
                                                                Duration stalled) {
-  if (!stream_->write(pieces)) co_return fail(ErrorCode::reset);
-  while (stream_->unsent() > 0) {
+  std::size_t left = head.size() + body.size();
+  while (left > 0) {
+    const std::array<std::string_view, 2> pieces{head, body};
     // Each taking earns a new deadline: a large body on a slow link is not a stalled node.
-    const std::size_t before = stream_->unsent();
-    const auto taken = co_await stream_->drained(before - 1, loop_.now() + stalled);
+    const auto taken = co_await stream_->write_some(pieces, loop_.now() + stalled);
     if (!taken) co_return fail(taken.error());
+    left -= *taken;
+    const std::size_t of_head = std::min(*taken, head.size());
+    head.remove_prefix(of_head);
+    body.remove_prefix(*taken - of_head);
   }
   co_return {};
 }

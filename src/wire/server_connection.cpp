@@ -53,7 +53,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
     const auto bytes = co_await stream_.read_some(deadline);
     if (!bytes) {
       if (bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
-      if (bytes.error() != ErrorCode::timed_out) co_return Read::ended;
+      if (bytes.error() != ErrorCode::timed_out || into.head_bytes.empty()) co_return Read::ended;
       co_return refuse(408, "slow", "the request's head did not arrive in time");
     }
     if (bytes->empty()) co_return Read::ended;
@@ -83,14 +83,14 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
   co_return Read::complete;
 }
 
-// Decodes what arrived and hands it to the sink. A value: the body has ended, in this way.
-std::optional<Read> ServerConnection::feed(Incoming& request, BodySink& sink, std::span<char> bytes) {
+// Decodes what arrived and hands it to the sink, where it may lie already. A value: the body has ended, in this way.
+std::optional<Read> ServerConnection::feed(Incoming& request, BodySink& sink, std::span<char> bytes, bool in_place) {
   const auto piece = request.body.decode(bytes);
   if (piece.state == BodyDecoder::State::error) {
     return refuse(400, "framing", "the request's chunked body is malformed: " + std::string(request.body.reason()));
   }
   if (!piece.payload.empty()) {
-    if (auto reject = sink.take(piece.payload)) {
+    if (auto reject = in_place ? sink.took(piece.payload.size()) : sink.take(piece.payload)) {
       return refuse(reject->status, reject->reason, std::move(reject->detail));
     }
   }
@@ -103,7 +103,7 @@ std::optional<Read> ServerConnection::feed(Incoming& request, BodySink& sink, st
 net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
   if (request.body_read) co_return Read::complete;
   if (!behind_.empty()) {
-    if (const auto ended = feed(request, sink, std::exchange(behind_, {}))) co_return *ended;
+    if (const auto ended = feed(request, sink, std::exchange(behind_, {}), false)) co_return *ended;
   } else if (request.head.expects_continue()) {
     if (!stream_.write("HTTP/1.1 100 Continue\r\n\r\n")) co_return Read::ended;
   }
@@ -112,7 +112,8 @@ net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
   while (true) {
     // The floor of the rate, as a deadline: who has sent n bytes has earned n / rate seconds.
     const Mono earned = start + limits_.body_silence + std::chrono::seconds(received / limits_.body_rate.value);
-    const auto bytes = co_await stream_.read_some(std::min(loop_.now() + limits_.body_silence, earned));
+    const std::span<char> room = request.body.is_plain() ? sink.room() : std::span<char>{};
+    const auto bytes = co_await stream_.read_some(room, std::min(loop_.now() + limits_.body_silence, earned));
     if (!bytes) {
       if (bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
       if (bytes.error() != ErrorCode::timed_out) co_return Read::ended;
@@ -120,7 +121,9 @@ net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
     }
     if (bytes->empty()) co_return Read::ended;
     received += bytes->size();
-    if (const auto ended = feed(request, sink, loop_.buffer().first(bytes->size()))) co_return *ended;
+    const bool in_place = !room.empty();
+    const auto read = in_place ? room.first(bytes->size()) : loop_.buffer().first(bytes->size());
+    if (const auto ended = feed(request, sink, read, in_place)) co_return *ended;
   }
 }
 

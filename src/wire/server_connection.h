@@ -41,6 +41,11 @@ class BodySink {
  public:
   virtual ~BodySink() = default;
   virtual std::optional<http::Reject> take(std::string_view piece) = 0;
+
+  // Where the next bytes of a body that needs no decoding can be read straight to, without a copy; empty: nowhere, they
+  // come through take(). What was read there is told by took(), before anything else happens.
+  virtual std::span<char> room() { return {}; }
+  virtual std::optional<http::Reject> took(std::size_t) { return std::nullopt; }
 };
 
 // Keeps the whole body, up to a limit (413, slug body_too_large).
@@ -105,7 +110,7 @@ class ServerConnection {
 
  private:
   Read refuse(int status, std::string_view reason, std::string detail);
-  std::optional<Read> feed(Incoming& request, BodySink& sink, std::span<char> bytes);
+  std::optional<Read> feed(Incoming& request, BodySink& sink, std::span<char> bytes, bool in_place);
 
   net::Stream& stream_;
   net::Loop& loop_;

@@ -1,0 +1,65 @@
+#pragma once
+// Where bodies lie while their requests live. Blocks are used again while they are warm: a page that was just used
+// costs nothing, a new one costs a fault and its clearing, which for a large body is more than reading it.
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+
+namespace drover::gateway {
+
+// Blocks of one worker. Sizes are powers of two from 1 KiB to 1 MiB; larger ones are made as they are asked for and not
+// kept. Thread: the worker's.
+class BodyPool {
+ public:
+  // `kept`: of free blocks, in all.
+  explicit BodyPool(Bytes kept) : room_(kept.value) {}
+
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size = 0;
+  };
+  // The size of the block that holds so many bytes.
+  static std::size_t size_for(std::size_t bytes);
+  Block take(std::size_t bytes);
+  void give_back(Block block);
+
+ private:
+  static constexpr std::size_t kSmallest = 1 << 10, kLargest = 1 << 20;
+  static constexpr std::size_t kSizes = 11;
+
+  std::array<std::vector<std::unique_ptr<char[]>>, kSizes> free_;
+  std::size_t room_;  // for further free blocks
+};
+
+// One body: a block that grows. The pool must outlive it.
+class BodyMemory {
+ public:
+  explicit BodyMemory(BodyPool& pool) : pool_(pool) {}
+  BodyMemory(const BodyMemory&) = delete;
+  BodyMemory& operator=(const BodyMemory&) = delete;
+  ~BodyMemory() { drop(); }
+
+  std::string_view view() const { return {block_.bytes.get(), size_}; }
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return block_.size; }
+
+  // What is behind the body in its block; and that so many bytes of it belong to the body now.
+  std::span<char> free() { return {block_.bytes.get() + size_, block_.size - size_}; }
+  void grew(std::size_t bytes) { size_ += bytes; }
+  // Room for so many bytes in all. Views into it die.
+  void reserve(std::size_t bytes);
+  void drop();
+
+ private:
+  BodyPool& pool_;
+  BodyPool::Block block_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace drover::gateway
