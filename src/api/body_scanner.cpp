@@ -36,8 +36,11 @@ enum class BodyScanner::Key : std::uint8_t {
   reload_option,
   include_usage,
   message_images,
+  role,
   content,
+  text,
   media,
+  media_bytes,
 };
 
 namespace {
@@ -193,6 +196,7 @@ std::expected<Understood, Refusal> BodyScanner::finish() {
     understood_.options = {};
     understood_.reload = {};
   }
+  understood_.prompt_hashes = chain_.take();
   return std::move(understood_);
 }
 
@@ -209,19 +213,25 @@ bool BodyScanner::opened(JsonKind kind) {
       if (object && key == Key::options) inner = Context::options;
       if (object && key == Key::stream_options) inner = Context::stream_options;
       if (!object && key == Key::messages) inner = Context::messages;
+      if (!object && key == Key::images) inner = Context::images;
       break;
     case Context::messages:
       if (object) inner = Context::message;
       break;
     case Context::message:
       if (!object && key == Key::content) inner = Context::content;
+      if (!object && key == Key::message_images) inner = Context::images;
       break;
     case Context::content:
       if (object) inner = Context::part;
       break;
+    case Context::part:
+      if (object && key == Key::media) inner = Context::media;
+      break;
     case Context::options:
     case Context::stream_options:
-    case Context::part: break;
+    case Context::media:
+    case Context::images: break;
   }
   if (inner == Context::outside) return false;
   frames_[++depth_] = Frame{.context = inner};
@@ -253,8 +263,10 @@ BodyScanner::Key BodyScanner::find_key(Context context, std::string_view folded)
       {"shift", Key::shift},
   };
   static constexpr KnownKey kStreamOptions[] = {{"include_usage", Key::include_usage}};
-  static constexpr KnownKey kMessage[] = {{"content", Key::content}, {"images", Key::message_images}};
-  static constexpr KnownKey kPart[] = {{"image_url", Key::media}, {"input_audio", Key::media}};
+  static constexpr KnownKey kMessage[] = {
+      {"role", Key::role}, {"content", Key::content}, {"images", Key::message_images}};
+  static constexpr KnownKey kPart[] = {{"text", Key::text}, {"image_url", Key::media}, {"input_audio", Key::media}};
+  static constexpr KnownKey kMedia[] = {{"url", Key::media_bytes}, {"data", Key::media_bytes}};
 
   std::span<const KnownKey> known_here;
   switch (context) {
@@ -262,10 +274,12 @@ BodyScanner::Key BodyScanner::find_key(Context context, std::string_view folded)
     case Context::stream_options: known_here = kStreamOptions; break;
     case Context::message: known_here = kMessage; break;
     case Context::part: known_here = kPart; break;
+    case Context::media: known_here = kMedia; break;
     case Context::outside:
     case Context::options:
     case Context::messages:
-    case Context::content: break;
+    case Context::content:
+    case Context::images: break;
   }
   for (const KnownKey& known : known_here) {
     if (known.text == folded) return known.key;
@@ -319,7 +333,39 @@ void BodyScanner::value(const JsonValue& value) {
       if (member_of.key == Key::media) understood_.has_images |= value.kind != JsonKind::null;
       return;
     case Context::messages:
-    case Context::content: return;
+    case Context::content:
+    case Context::media:
+    case Context::images: return;
+  }
+}
+
+// What a prompt is made of: texts, who says them, images.
+bool BodyScanner::wants_raw() {
+  const Frame& member_of = frame();
+  const Key key = member_of.key;
+  raw_is_image_ = false;
+  switch (member_of.context) {
+    case Context::body: return key == Key::prompt || key == Key::system;
+    case Context::message: return key == Key::role || key == Key::content;
+    case Context::part: raw_is_image_ = key == Key::media; return key == Key::text || key == Key::media;
+    case Context::media: raw_is_image_ = true; return key == Key::media_bytes;
+    case Context::images: raw_is_image_ = true; return true;
+    case Context::outside:
+    case Context::options:
+    case Context::stream_options:
+    case Context::messages:
+    case Context::content: return false;
+  }
+  return false;
+}
+
+void BodyScanner::raw(std::string_view bytes, bool last) {
+  if (raw_is_image_) {
+    chain_.image(bytes);
+    if (last) chain_.end_image();
+  } else {
+    chain_.text(bytes);
+    if (last) chain_.end_text();
   }
 }
 
@@ -359,8 +405,11 @@ void BodyScanner::body_value(const JsonValue& value) {
     case Key::reload_option:
     case Key::include_usage:
     case Key::message_images:
+    case Key::role:
     case Key::content:
-    case Key::media: return;
+    case Key::text:
+    case Key::media:
+    case Key::media_bytes: return;
   }
 }
 

@@ -75,7 +75,8 @@ struct JsonReader::Cursor {
   const char* at;
   const char* end;
   const char* begin;
-  std::uint64_t base;  // offset of `begin` in the document
+  std::uint64_t base;    // offset of `begin` in the document
+  const char* raw_from;  // what of a raw string is here begins there
   JsonListener& listener;
 
   bool more() const { return at != end; }
@@ -99,15 +100,16 @@ void JsonReader::reset() {
   offset_ = 0;
   depth_ = 0;
   interest_depth_ = 0;
-  capturing_ = capture_next_ = false;
+  capturing_ = capture_next_ = raw_ = false;
   high_surrogate_ = 0;
 }
 
 bool JsonReader::feed(std::string_view piece, JsonListener& listener) {
   if (fault_ != Fault::none) return false;
-  Cursor cursor{piece.data(), piece.data() + piece.size(), piece.data(), offset_, listener};
+  Cursor cursor{piece.data(), piece.data() + piece.size(), piece.data(), offset_, piece.data(), listener};
   while (cursor.more() && fault_ == Fault::none) step(cursor);
   offset_ += piece.size();
+  if (raw_ && fault_ == Fault::none) listener.raw({cursor.raw_from, cursor.end}, false);
   return fault_ == Fault::none;
 }
 
@@ -231,6 +233,8 @@ void JsonReader::begin_string(Cursor& cursor, bool is_key) {
   capture_.clear();
   state_ = State::string;
   ++cursor.at;
+  raw_ = !is_key && of_interest() && cursor.listener.wants_raw();
+  cursor.raw_from = cursor.at;
 }
 
 void JsonReader::scan_string(Cursor& cursor) {
@@ -361,6 +365,7 @@ void JsonReader::scan_continuation(Cursor& cursor) {
 
 void JsonReader::string_ended(Cursor& cursor) {
   flush_surrogate();
+  if (std::exchange(raw_, false)) cursor.listener.raw({cursor.raw_from, cursor.at}, true);
   ++cursor.at;
   const Span span{token_at_, cursor.offset() - token_at_};
   if (!string_is_key_) return scalar_ended(cursor, JsonKind::string, span.length == 2);

@@ -45,6 +45,10 @@ class JsonListener {
   virtual bool key(const JsonText& key, Span span) = 0;
   // A value in a container of interest, or the whole document, has ended.
   virtual void value(const JsonValue& value) = 0;
+  // A value in a container of interest is a string. True: raw() shall have all of it.
+  virtual bool wants_raw() { return false; }
+  // The bytes between the quotes as they stand there, in as many pieces as the document has; the last one may be empty.
+  virtual void raw(std::string_view, [[maybe_unused]] bool last) {}
 
  protected:
   ~JsonListener() = default;
@@ -153,6 +157,7 @@ class JsonReader {
   std::uint64_t token_at_ = 0;  // where the scalar or key at hand begins
   bool string_is_key_ = false;
   bool capturing_ = false;
+  bool raw_ = false;           // the listener gets the string at hand as it stands
   bool capture_next_ = false;  // the listener wants the text of the value to come
   Capture capture_;
   std::uint8_t more_ = 0;  // bytes of a character still to come; the next one within [low_, high_]

@@ -308,6 +308,82 @@ bool has_images(const Node& body) {
   return false;
 }
 
+// The texts and images of a prompt in their order, hashed when all of them are there.
+class PromptReference {
+ public:
+  explicit PromptReference(std::string_view body) : body_(body) {}
+
+  void text(const Node& value) {
+    if (value.kind == JsonKind::string) pending_ += std::string(between_quotes(value)) + '\0';
+  }
+  void image(const Node& value) {
+    if (value.kind != JsonKind::string || value.empty()) return;
+    blocks();
+    std::uint64_t chain = PromptChain::follow(chain_, pending_);
+    std::string_view bytes = between_quotes(value);
+    for (; bytes.size() >= kPromptBlock; bytes.remove_prefix(kPromptBlock)) {
+      chain = PromptChain::follow(chain, bytes.substr(0, kPromptBlock));
+    }
+    hashes_.push_back(chain_ = PromptChain::follow(chain, bytes));
+    pending_.clear();
+  }
+  void images(const Node& list) {
+    if (list.kind != JsonKind::array) return;
+    for (const Node& each : list.elements) image(each);
+  }
+  void message(const Node& node) {
+    for (const auto& [key, value] : node.members) {
+      const std::string name = fold(key.text);
+      if (name == "role" || name == "content") text(value);
+      if (name == "images") images(value);
+      if (name != "content" || value.kind != JsonKind::array) continue;
+      for (const Node& part : value.elements) content_part(part);
+    }
+  }
+  PromptHashes take() {
+    blocks();
+    return std::move(hashes_);
+  }
+
+ private:
+  std::string_view between_quotes(const Node& value) const {
+    return value.span.of(body_).substr(1, value.span.length - 2);
+  }
+  void content_part(const Node& node) {
+    for (const auto& [key, value] : node.members) {
+      const std::string name = fold(key.text);
+      if (name == "text") text(value);
+      if (name != "image_url" && name != "input_audio") continue;
+      image(value);
+      for (const auto& [inner_key, inner] : value.members) {
+        if (fold(inner_key.text) == "url" || fold(inner_key.text) == "data") image(inner);
+      }
+    }
+  }
+  void blocks() {
+    for (; pending_.size() >= kPromptBlock; pending_.erase(0, kPromptBlock)) {
+      hashes_.push_back(chain_ = PromptChain::follow(chain_, pending_.substr(0, kPromptBlock)));
+    }
+  }
+
+  std::string_view body_;
+  std::string pending_;
+  std::uint64_t chain_ = 0;
+  PromptHashes hashes_;
+};
+
+PromptHashes prompt_hashes(const Node& document, std::string_view body) {
+  PromptReference reference(body);
+  for (const auto& [key, value] : document.members) {
+    const std::string name = fold(key.text);
+    if (name == "prompt" || name == "system") reference.text(value);
+    if (name == "images") reference.images(value);
+    if (name != "messages" || value.kind != JsonKind::array) continue;
+    for (const Node& message : value.elements) reference.message(message);
+  }
+  return reference.take();
+}
+
 Span whole_member(const Node::Entry& entry) {
   return {entry.key.span.offset, entry.value.span.end() - entry.key.span.offset};
 }
@@ -384,6 +460,7 @@ std::expected<Understood, Reason> reference_scan(Route route, std::string_view b
   result.system = member(find(*document, "system"), {JsonKind::string});
   result.template_text = member(find(*document, "template"), {JsonKind::string});
   result.has_images = has_images(*document);
+  result.prompt_hashes = prompt_hashes(*document, body);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/prompt_chain.h"
 #include "api/span.h"
 
 namespace drover::api {
@@ -65,7 +66,7 @@ class ReloadSettings {
   std::size_t count_ = 0;
 };
 
-// Of a body that the scanner accepted. No allocation but for a model name above 15 bytes.
+// Of a body that the scanner accepted. No allocation but for a model name above 15 bytes and a prompt above 2 KiB.
 struct Understood {
   // `model`, or `name` on /api/show when `model` is absent or empty. Unescaped: printable, at most 256 bytes. Empty
   // when absent; `model_value.length` then tells "" from absent.
@@ -87,6 +88,7 @@ struct Understood {
   Member format;
   Member system;
   Member template_text;
+  PromptHashes prompt_hashes;
   bool has_images = false;  // images of a prompt or of a message, in either dialect's form
 
   // Empty on OpenAI's routes, where nodes ignore options; so are `options` and `keep_alive`.

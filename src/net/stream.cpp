@@ -20,7 +20,6 @@ std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> p
     last_progress_ = loop().now();
   }
   for (const std::string_view piece : pieces) {
-    written_ += piece.size();
     if (sent >= piece.size()) {
       sent -= piece.size();
       continue;
@@ -93,7 +92,6 @@ bool Stream::WriteSome::step(Flow&) {
     result_ = std::unexpected(ErrorCode::reset);
     return true;
   }
-  stream_.written_ += attempt.bytes;
   stream_.last_progress_ = stream_.loop().now();
   result_ = attempt.bytes;
   return true;

@@ -51,9 +51,6 @@ class Stream {
   std::size_t unsent() const { return unsent_.size() - unsent_offset_; }
   Mono last_progress() const { return last_progress_; }
 
-  // All bytes that write() has taken so far.
-  std::uint64_t written() const { return written_; }
-
   // Ends when at most `limit` bytes are unsent. Errors: timed_out, cancelled, reset.
   class Drained;
   Drained drained(std::size_t limit, Mono deadline);
@@ -67,6 +64,9 @@ class Stream {
   bool hung_up() const { return hung_up_; }
   // A read would give something: bytes, the end, or an error. For pooled connections, which must be silent.
   virtual bool has_input() const = 0;
+
+  // A write failed. That can be known before the peer is seen to have hung up.
+  bool broken() const { return broken_; }
 
   const Endpoint& peer() const { return peer_; }
 
@@ -97,7 +97,6 @@ class Stream {
   std::string unsent_;
   std::size_t unsent_offset_ = 0;
   Mono last_progress_{};
-  std::uint64_t written_ = 0;
   bool hung_up_ = false;
   bool broken_ = false;  // a write failed
 };

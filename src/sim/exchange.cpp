@@ -42,7 +42,8 @@ net::Task<After> Exchange::run(std::string body) {
   net::Flow& flow = co_await net::this_flow();
   const net::HangupGuard guard(connection_.stream(), flow);
   const After after = co_await answer(std::move(body));
-  if (after == After::broken && flow.cancelled() && !server_.stopping_) co_return left();
+  const bool client_left = flow.cancelled() || connection_.stream().broken();
+  if (after == After::broken && client_left && !server_.stopping_) co_return left();
   ++server_.counts_.completed;
   co_return after;
 }
@@ -176,7 +177,7 @@ After Exchange::left() {
   } else if (api::dialect(route_) == api::Dialect::ollama && can_chunk()) {
     bytes = fmt::format("{:x}\r\n{}\n\r\n0\r\n\r\n", error.body.size() + 1, error.body);
   }
-  static_cast<void>(connection_.stream().write(bytes));
+  [[maybe_unused]] const auto heard = connection_.stream().write(bytes);
   return After::broken;
 }
 

@@ -1,0 +1,78 @@
+#include "api/prompt_chain.h"
+
+#include <algorithm>
+#include <cstring>
+
+// libxxhash stays in this file, and is compiled into it.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace drover::api {
+
+void PromptHashes::push_back(std::uint64_t hash) {
+  if (count_ == kMaxPromptHashes) return;
+  if (count_ < first_.size()) {
+    first_[count_++] = hash;
+    return;
+  }
+  if (many_.empty()) many_.assign(first_.begin(), first_.end());
+  many_.push_back(hash);
+  ++count_;
+}
+
+std::span<const std::uint64_t> PromptHashes::all() const {
+  if (many_.empty()) return {first_.data(), count_};
+  return many_;
+}
+
+bool operator==(const PromptHashes& a, const PromptHashes& b) { return std::ranges::equal(a.all(), b.all()); }
+
+std::uint64_t PromptChain::follow(std::uint64_t chain, std::string_view block) {
+  const std::uint64_t link[] = {chain, XXH3_64bits(block.data(), block.size())};
+  return XXH3_64bits(link, sizeof link);
+}
+
+// Calls `whole` with each block that is filled; what is left waits in `partial`.
+template <typename Whole>
+void PromptChain::fill(Partial& partial, std::string_view piece, Whole whole) {
+  if (partial.size > 0) {
+    const std::size_t count = std::min(piece.size(), kPromptBlock - partial.size);
+    std::memcpy(partial.bytes.data() + partial.size, piece.data(), count);
+    partial.size += count;
+    piece.remove_prefix(count);
+    if (partial.size < kPromptBlock) return;
+    whole(std::string_view(partial.bytes.data(), kPromptBlock));
+  }
+  for (; piece.size() >= kPromptBlock; piece.remove_prefix(kPromptBlock)) whole(piece.substr(0, kPromptBlock));
+  piece.copy(partial.bytes.data(), piece.size());
+  partial.size = piece.size();
+}
+
+void PromptChain::add(std::uint64_t hash) {
+  chain_ = hash;
+  hashes_.push_back(hash);
+}
+
+void PromptChain::text(std::string_view piece) {
+  fill(partial_, piece, [this](std::string_view block) { add(follow(chain_, block)); });
+}
+
+void PromptChain::image(std::string_view piece) {
+  if (piece.empty()) return;
+  if (!in_image_) {
+    in_image_ = true;
+    // What text there was belongs before the image.
+    image_ = follow(chain_, std::string_view(partial_.bytes.data(), partial_.size));
+    partial_.size = 0;
+  }
+  fill(partial_, piece, [this](std::string_view block) { image_ = follow(image_, block); });
+}
+
+void PromptChain::end_image() {
+  if (!in_image_) return;  // an empty one
+  add(follow(image_, std::string_view(partial_.bytes.data(), partial_.size)));
+  partial_.size = 0;
+  in_image_ = false;
+}
+
+}  // namespace drover::api
