@@ -12,7 +12,7 @@
 namespace drover::bench {
 
 Connection::Connection(ConnectionPlan& plan, ConnectionOwner& owner)
-    : plan_(plan), owner_(owner), check_(*plan.lines, plan.any_body) {}
+    : plan_(plan), owner_(owner), check_(*plan.lines, plan.leniency) {}
 
 Result<void> Connection::open(Poller& poller) {
   auto fd = connect_to(plan_.target, plan_.receive_buffer);
@@ -85,7 +85,7 @@ bool Connection::take(std::string_view bytes, std::int64_t now) {
     switch (reader_.next(bytes)) {
       case HttpReader::Event::more: return true;
       case HttpReader::Event::head:
-        if (!head_is_right()) return false;
+        if (!head_is_right(bytes)) return false;
         break;
       case HttpReader::Event::body:
         if (!check_.feed(reader_.payload(), [&](std::uint64_t stamp) { owner_.chunk(*this, stamp, now); })) {
@@ -102,10 +102,10 @@ bool Connection::take(std::string_view bytes, std::int64_t now) {
   }
 }
 
-bool Connection::head_is_right() {
+bool Connection::head_is_right(std::string_view rest) {
   const std::string_view line = reader_.start_line();
   if (line.starts_with("HTTP/1.1 200") || line.starts_with("HTTP/1.0 200")) return true;
-  fail(fmt::format("answered {:?}", line.substr(0, 100)));
+  fail(fmt::format("answered {:?}: {:?}", line.substr(0, 100), rest.substr(0, 300)));
   return false;
 }
 

@@ -35,7 +35,7 @@ struct ConnectionPlan {
   Address target;
   ChatRequest request;
   const Script* lines;
-  bool any_body = false;
+  Leniency leniency;
   bool paused = false;       // reads only when read() is called, not when bytes come
   int receive_buffer = 0;    // bytes; 0: the system's
   std::vector<char> buffer;  // for reading
@@ -65,7 +65,7 @@ class Connection {
 
   void send_rest();
   bool take(std::string_view bytes, std::int64_t now);
-  bool head_is_right();
+  bool head_is_right(std::string_view rest);
   void finish(std::int64_t now);
   void peer_closed();
   void fail(std::string what);

@@ -24,7 +24,7 @@ Load::Load(LoadSettings settings)
       next_id_(static_cast<std::uint32_t>(static_cast<std::uint64_t>(getpid()) * kFirstIds & 0xffffffff)) {
   plan_.target = settings_.target;
   plan_.lines = &script(settings_.dialect);
-  plan_.any_body = settings_.any_body;
+  plan_.leniency = settings_.leniency;
   plan_.request = chat_request({.dialect = settings_.dialect,
                                 .body_bytes = settings_.body_bytes,
                                 .stream = has_streams(),
@@ -206,7 +206,8 @@ void Load::answered(Connection& connection, std::int64_t now) {
     open_more();
   }
   if (has_streams()) {
-    if (settings_.seconds_ns > 0 && !window_.ended) fail("a stream ended before the window did: give it more chunks");
+    const bool early = settings_.hold ? !released_ : settings_.seconds_ns > 0 && !window_.ended;
+    if (early) fail("a stream ended before it was to: give it more chunks");
     return;
   }
   if (connection.is_open()) return ready(connection);

@@ -29,7 +29,7 @@ struct LoadSettings {
   Address target;
   Dialect dialect = Dialect::ollama;
   std::size_t body_bytes = 200;
-  bool any_body = false;
+  Leniency leniency;
 
   unsigned connections = 64;
   double rate = 5000;             // open: requests a second

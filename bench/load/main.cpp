@@ -25,6 +25,7 @@ modes
   --connections N      [64; slow: 8]
   --body BYTES         of a request: chat messages, `model` last [200]
   --any-body           the server may write the body anew: what the node saw of it is not compared
+  --any-answer         the server may write the answer anew: only its echoes are looked for, each in its turn
   --rate N             open: requests a second [5000]
   --requests N         closed: end after N requests; the window is all of them [0: by time]
   --chunk-rate N       streams: chunks a second of each stream [20]
@@ -80,7 +81,7 @@ LoadSettings read_settings(Arguments& arguments) {
   const bool slow = *mode == Mode::slow, streams = *mode == Mode::streams;
   settings.connections = static_cast<unsigned>(arguments.number("connections", slow ? 8 : 64, 1, 20'000));
   settings.body_bytes = arguments.number("body", 200, 100, 64 << 20);
-  settings.any_body = arguments.flag("any-body");
+  settings.leniency = {.any_body = arguments.flag("any-body"), .any_answer = arguments.flag("any-answer")};
   settings.rate = static_cast<double>(arguments.number("rate", 5000, 1, 1'000'000));
   settings.requests = arguments.number("requests", 0, 0, 1'000'000'000);
   settings.hold = arguments.flag("hold") || *mode == Mode::idle;
