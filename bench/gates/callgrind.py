@@ -46,14 +46,6 @@ class Profile:
             getattr(self, name).update(getattr(other, name))
         self.places |= other.places
 
-    def subtracted_from(self, larger: "Profile") -> "Profile":
-        difference = Profile(places=larger.places)
-        for name in ("own", "inclusive", "calls", "passed"):
-            counts = Counter(getattr(larger, name))
-            counts.subtract(getattr(self, name))
-            setattr(difference, name, counts)
-        return difference
-
 
 _NAMED = re.compile(r"(fn|cfn|fl|fi|fe|cfi|cfl|ob|cob)=(?:\((\d+)\))?\s*(.*)")
 _TABLE = {"fn": "fn", "cfn": "fn", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl", "ob": "ob", "cob": "ob"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from callgrind import ALLOCATIONS, Profile, Profiled, plain
 from instructions import profile_chunks, profile_requests, readable
+from lock_step import STREAMS, LockStepNode
 from world import Ask, Nodes
 
 # Callgrind keeps apart the callers of these, and so tells who allocates.
@@ -60,9 +61,10 @@ def section(title: str, profile: Profile, count: int) -> list[str]:
 def text(drover: Path, stub: Path) -> str:
     requests, chunks = 100, 200
     with Nodes(stub) as nodes, tempfile.TemporaryDirectory(prefix="drover-gates-") as folder:
-        with Profiled(readable(drover, Path(folder)), nodes, options=SEPARATE) as profiled:
+        binary = readable(drover, Path(folder))
+        with Profiled(binary, nodes, options=SEPARATE) as profiled:
             request = profile_requests(profiled, Ask(), requests)
-            chunk = profile_chunks(profiled, "/api/chat", chunks)
-            event = profile_chunks(profiled, "/v1/chat/completions", chunks)
+        with LockStepNode() as node, Profiled(binary, node, options=SEPARATE) as profiled:
+            chunk, event = (profile_chunks(profiled, node, path, chunks) for path in STREAMS)
     return "\n".join(section("a request", request, requests) + section("a relayed line", chunk, chunks) +
                      section("a relayed event", event, chunks))

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+ONCE = 0.02  # counts are of hundreds: what happens once or twice among them belongs to none
+
+
 class Verdict(StrEnum):
     goal = "goal"  # as good as it is meant to become
     ok = "ok"
@@ -20,10 +23,9 @@ class AtMost:
     goal: float | None = None
 
     def judge(self, value: float, _: float | None) -> Verdict:
-        # Counts are of hundreds of requests: half a hundredth is none.
-        if value > self.must + 0.005:
+        if value > self.must + ONCE:
             return Verdict.fail
-        return Verdict.goal if self.goal is not None and value <= self.goal + 0.005 else Verdict.ok
+        return Verdict.goal if self.goal is not None and value <= self.goal + ONCE else Verdict.ok
 
     def words(self, _: float | None) -> str:
         return f"<= {number(self.must)}" + ("" if self.goal is None else f" ({number(self.goal)})")

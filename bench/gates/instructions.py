@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Callable
 
 from callgrind import COMMAND, Profile, Profiled, read_profile
-from world import Ask, Broken, Nodes, all_at_once, connect, one_by_one
+from lock_step import STREAMS, LockStepNode, Stream
+from world import Ask, Broken, Nodes, connect, one_by_one
 
-CHUNK_US = 2_000  # so far apart that no two come in one read
 TIMES = 5  # each figure is the median of so many: in some of them a worker took over what the probes had found
 
 
@@ -47,16 +47,12 @@ def profile_requests(profiled: Profiled, ask: Ask, count: int, connections: int 
     return profile
 
 
-def profile_chunks(profiled: Profiled, path: str, count: int) -> Profile:
-    """Of a stream whose chunks come one by one: the difference of a long one and a short one."""
-    clients = connect(profiled.gateway, 1)
-
-    def stream(chunks: int) -> Profile:
-        return profiled.measure(lambda: all_at_once(clients, Ask(chunks=chunks, interval_us=CHUNK_US, path=path)))
-
-    stream(20)
-    profile = median(lambda: stream(20).subtracted_from(stream(20 + count)))
-    clients[0].close()
+def profile_chunks(profiled: Profiled, node: LockStepNode, path: str, count: int) -> Profile:
+    """In the middle of a stream."""
+    stream = Stream(profiled.gateway, node, path)
+    stream.steps(50)
+    profile = median(lambda: profiled.measure(lambda: stream.steps(count)))
+    stream.end()
     return profile
 
 
@@ -70,10 +66,11 @@ class OfGateway:
 
 def of_gateway(binary: Path, nodes: Nodes) -> OfGateway:
     with Profiled(binary, nodes) as profiled:
-        return OfGateway(request=Cost.per(100, profile_requests(profiled, Ask(), 100)),
-                         large_request=Cost.per(20, profile_requests(profiled, Ask(size=64 << 10), 20)),
-                         chunk=Cost.per(200, profile_chunks(profiled, "/api/chat", 200)),
-                         event=Cost.per(200, profile_chunks(profiled, "/v1/chat/completions", 200)))
+        request = Cost.per(100, profile_requests(profiled, Ask(), 100))
+        large_request = Cost.per(20, profile_requests(profiled, Ask(size=64 << 10), 20))
+    with LockStepNode() as node, Profiled(binary, node) as profiled:
+        chunk, event = (Cost.per(200, profile_chunks(profiled, node, path, 200)) for path in STREAMS)
+    return OfGateway(request, large_request, chunk, event)
 
 
 def of_spread_requests(binary: Path, nodes: Nodes, workers: int) -> Cost:

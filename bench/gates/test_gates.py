@@ -30,7 +30,7 @@ class Gates(unittest.TestCase):
         for name in GATES:
             with self.subTest(name):
                 self.assertFalse(report_of(name, at_the_bar(name)).failed)
-                report = report_of(name, at_the_bar(name) * 1.01 + 0.01)
+                report = report_of(name, at_the_bar(name) * 1.01 + 0.03)
                 self.assertTrue(report.failed)
                 self.assertIn("FAIL", report.table())
                 self.assertIn('"passed": false', report.json())
@@ -126,12 +126,6 @@ calls=0 0
 
     def test_one_allocation_a_chunk_fails_its_gate(self):
         self.assertTrue(report_of("allocations.chunk", read_profile(self.PROFILE).allocations() / 3).failed)
-
-    def test_a_short_profile_is_taken_off_a_long_one(self):
-        short_one, long_one = read_profile(self.PROFILE), read_profile(self.PROFILE)
-        long_one.add(short_one)
-        difference = short_one.subtracted_from(long_one)
-        self.assertEqual((difference.total(), difference.allocations()), (211, 3))
 
     def test_long_names_are_cut_to_what_people_say(self):
         self.assertEqual(short("drover::gateway::(anonymous namespace)::serve_request(drover::gateway::Worker&, "

@@ -66,6 +66,7 @@ class Gateway:
     than becoming it, as Valgrind does."""
 
     def __init__(self, binary: Path, nodes: Nodes, workers: int = 1, under: list[str] = [], tool_is_parent: bool = False):
+        self.nodes = len(nodes.ports)
         self.folder = tempfile.TemporaryDirectory(prefix="drover-gates-")
         settings = Path(self.folder.name, "drover.yaml")
         lines = ["listen: 127.0.0.1:0", "admin: 127.0.0.1:0", f"workers: {workers}",
@@ -98,7 +99,7 @@ class Gateway:
 
     def _knows_all_nodes(self) -> bool:
         nodes = re.findall(r"^drover_node_up\{.*\} (\d)", self.metrics(), re.MULTILINE)
-        return len(nodes) == NODES and all(up == "1" for up in nodes)
+        return len(nodes) == self.nodes and all(up == "1" for up in nodes)
 
     def metrics(self) -> str:
         try:
