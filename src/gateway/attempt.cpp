@@ -125,8 +125,9 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
 net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request) {
   const std::array<http::Field, 2> own{
       {{"x-request-id", exchange_.request_id}, {"x-drover-hop", exchange_.worker.shared().instance}}};
-  const std::string target = node_.prefix + std::string(request.path);
-  std::string head;
+  const std::string prefixed = node_.prefix.empty() ? std::string() : node_.prefix + std::string(request.path);
+  const std::string_view target = prefixed.empty() ? request.path : prefixed;
+  std::string head = exchange_.loop().take_string();
   http::append_upstream_request(head,
                                 {.method = "POST",
                                  .target = target,
@@ -134,7 +135,9 @@ net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request)
                                  .framing = {http::BodyKind::length, request.body.size()},
                                  .own = own},
                                 &exchange_.incoming.head);
-  co_return co_await upstream_->send(head, request.body, exchange_.settings().silence);
+  auto sent = co_await upstream_->send(head, request.body, exchange_.settings().silence);
+  exchange_.loop().give_back(std::move(head));
+  co_return sent;
 }
 
 // A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass

@@ -64,8 +64,9 @@ struct NodeRequest {
 // Thread: its worker's.
 class Attempt {
  public:
-  Attempt(Exchange& exchange, const NodeAddress& node, Slot slot)
-      : exchange_(exchange), node_(node), slot_(std::move(slot)) {}
+  // `node` is one of `published`.
+  Attempt(Exchange& exchange, std::shared_ptr<const Published> published, const NodeAddress& node, Slot slot)
+      : exchange_(exchange), published_(std::move(published)), node_(node), slot_(std::move(slot)) {}
   // Cuts the connection if the exchange on it has not come to its end: at once, or, if the node has not had the request
   // for long enough to let go of it properly, a little later. The slot is given back with it.
   ~Attempt();
@@ -93,7 +94,8 @@ class Attempt {
   AttemptFailure failed(const wire::Failure& failure, std::string_view what);
 
   Exchange& exchange_;
-  const NodeAddress node_;
+  const std::shared_ptr<const Published> published_;  // keeps the address while others replace it
+  const NodeAddress& node_;
   Slot slot_;
   std::optional<wire::ClientConnection> upstream_;
   bool reused_ = false;

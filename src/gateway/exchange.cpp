@@ -16,10 +16,12 @@ Exchange::Exchange(Worker& its_worker, wire::ServerConnection& its_client)
       arrived(worker.loop().now()),
       deadline(after(arrived, published->settings.request)) {}
 
-std::vector<http::Field> answer_fields(const Exchange& exchange) {
-  std::vector<http::Field> fields{
-      {"x-request-id", exchange.request_id}, {"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}};
-  for (const guard::Header& header : exchange.cors) fields.push_back({header.name, header.value});
+OwnFields answer_fields(const Exchange& exchange) {
+  OwnFields fields;
+  fields.add("x-request-id", exchange.request_id);
+  fields.add("X-Content-Type-Options", "nosniff");
+  fields.add("Cache-Control", "no-store");
+  for (const guard::Header& header : exchange.cors) fields.add(header.name, header.value);
   return fields;
 }
 
@@ -28,31 +30,32 @@ net::Task<bool> answer_here(Exchange& exchange, int status, std::string_view con
   if (exchange.worker.draining()) exchange.client.close_after_this();
   exchange.status = status;
   exchange.sent = body.size();
-  std::vector<http::Field> fields = answer_fields(exchange);
-  fields.insert(fields.end(), own.begin(), own.end());
+  OwnFields fields = answer_fields(exchange);
+  for (const http::Field& field : own) fields.add(field.name, field.value);
   exchange.first_byte = exchange.loop().now();
   co_return co_await exchange.client.answer(
-      exchange.incoming, {.status = status, .content_type = content_type, .body = body, .fields = fields});
+      exchange.incoming, {.status = status, .content_type = content_type, .body = body, .fields = fields.all()});
 }
 
 net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duration retry_after) {
   exchange.reason = refusal.reason;
   if (exchange.outcome == observe::Outcome::ok) exchange.outcome = observe::Outcome::refused;
   const api::ReasonTraits& traits = api::traits(refusal.reason);
-  std::vector<http::Field> own{{"x-drover-reason", traits.slug}};
+  OwnFields own;
+  own.add("x-drover-reason", traits.slug);
   std::string after_seconds, after_ms;
   if (traits.retry_after) {
     const auto wait = std::clamp<Duration>(retry_after, std::chrono::seconds(1), std::chrono::seconds(60));
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     after_ms = std::to_string(ms);
     after_seconds = std::to_string((ms + 999) / 1000);
-    own.push_back({"Retry-After", after_seconds});
-    own.push_back({"retry-after-ms", after_ms});
+    own.add("Retry-After", after_seconds);
+    own.add("retry-after-ms", after_ms);
   }
-  if (traits.final_word) own.push_back({"x-should-retry", "false"});
+  if (traits.final_word) own.add("x-should-retry", "false");
   const std::string body = api::error_body(exchange.dialect, refusal.status, refusal.message, exchange.request_id);
   co_return co_await answer_here(exchange, refusal.status, api::error_content_type(exchange.dialect, refusal.status),
-                                 body, own);
+                                 body, own.all());
 }
 
 net::Task<bool> answer_reject(Exchange& exchange) {
@@ -139,9 +142,10 @@ void account(Exchange& exchange) {
   record.prompt_tokens = metrics.prompt_tokens;
   record.cached_tokens = metrics.cached_tokens;
   record.completion_tokens = metrics.eval_tokens;
-  std::string line;
+  std::string line = exchange.loop().take_string();
   observe::append_access_line(line, record);
   access_line(line);
+  exchange.loop().give_back(std::move(line));
 }
 
 }  // namespace drover::gateway

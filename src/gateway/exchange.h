@@ -1,6 +1,7 @@
 #pragma once
 // One request and what became of it: the state that the steps of serve.cpp pass on to one another.
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "api/dialect.h"
 #include "api/routes.h"
 #include "api/understood.h"
+#include "base/check.h"
 #include "gateway/worker.h"
 #include "observe/access_log.h"
 #include "wire/server_connection.h"
@@ -54,6 +56,21 @@ struct Exchange {
   const GatewaySettings& settings() const { return published->settings; }
 };
 
+// What the gateway adds to an answer's head: few fields, so no allocation. Views: names and values must outlive it.
+class OwnFields {
+ public:
+  static constexpr std::size_t kMost = 24;
+  void add(std::string_view name, std::string_view value) {
+    CHECK(count_ < kMost);
+    fields_[count_++] = {name, value};
+  }
+  std::span<const http::Field> all() const { return {fields_.data(), count_}; }
+
+ private:
+  std::array<http::Field, kMost> fields_;
+  std::size_t count_ = 0;
+};
+
 // Answers with an error in the dialect of the caller, with x-drover-reason and what tells client libraries whether to
 // try again. False: the client is gone.
 net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duration retry_after = {});
@@ -68,7 +85,7 @@ net::Task<bool> answer_reject(Exchange& exchange);
 net::Task<bool> answer_unread(Exchange& exchange, wire::ServerConnection::Read read);
 
 // The fields that every answer carries.
-std::vector<http::Field> answer_fields(const Exchange& exchange);
+OwnFields answer_fields(const Exchange& exchange);
 
 // The last step: metrics and the line of the access log.
 void account(Exchange& exchange);

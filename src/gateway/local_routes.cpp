@@ -22,8 +22,7 @@ bool wants_its_own_show(const http::RequestHead& head) {
 
 }  // namespace
 
-net::Task<const fleet::Model*> find_model(Exchange& exchange, std::string_view name) {
-  if (const fleet::Model* model = exchange.published->fleet->find(name)) co_return model;
+net::Task<const fleet::Model*> find_model_anew(Exchange& exchange, std::string_view name) {
   auto refreshed = std::make_shared<net::Signal>();
   exchange.worker.shared().control.refresh(exchange.loop(), refreshed);
   const Mono until = exchange.loop().now() + exchange.settings().refresh_wait;
@@ -67,23 +66,24 @@ net::Task<bool> serve_show(Exchange& exchange) {
   const auto read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != wire::ServerConnection::Read::complete) co_return co_await answer_unread(exchange, read);
-  const auto understood = body.finish();
-  if (!understood) co_return co_await answer_refusal(exchange, understood.error());
-  exchange.model = understood->model;
-  if (auto refusal = api::refuse_unroutable(api::Route::show, *understood)) {
+  if (const auto accepted = body.finish(); !accepted) co_return co_await answer_refusal(exchange, accepted.error());
+  const api::Understood& understood = body.understood();
+  exchange.model = understood.model;
+  if (auto refusal = api::refuse_unroutable(api::Route::show, understood)) {
     co_return co_await answer_refusal(exchange, *refusal);
   }
-  const fleet::Model* model = co_await find_model(exchange, understood->model);
+  const fleet::Model* model = exchange.published->fleet->find(understood.model);
+  if (model == nullptr) model = co_await find_model_anew(exchange, understood.model);
   const bool remote = model != nullptr && model->remote;
-  if (auto refusal = guard::refuse_cloud(understood->model, remote, exchange.settings().allow_cloud)) {
+  if (auto refusal = guard::refuse_cloud(understood.model, remote, exchange.settings().allow_cloud)) {
     co_return co_await answer_refusal(exchange, *refusal);
   }
   if (model == nullptr) {
-    co_return co_await answer_refusal(exchange, api::model_not_found(api::Route::show, understood->model));
+    co_return co_await answer_refusal(exchange, api::model_not_found(api::Route::show, understood.model));
   }
   exchange.known_model = model->name;
-  const bool plain = understood->verbose != api::Switch::on && understood->system.absent_or_empty() &&
-                     !understood->options.filled() && !wants_its_own_show(exchange.incoming.head);
+  const bool plain = understood.verbose != api::Switch::on && understood.system.absent_or_empty() &&
+                     !understood.options.filled() && !wants_its_own_show(exchange.incoming.head);
   if (plain) {
     const auto known = exchange.published->fleet->show(*model);
     if (known && !known->body.empty()) co_return co_await answer_here(exchange, 200, kJson, known->body);

@@ -9,10 +9,10 @@
 
 namespace drover::gateway {
 
-// The model of that name, whatever its spelling. Unknown ones are looked for once more: the fleet is asked anew, at
-// most once a second for all, and the request waits for the answer up to `refresh_wait`. nullptr: no node has it. The
-// pointer lives as long as `exchange.published`.
-net::Task<const fleet::Model*> find_model(Exchange& exchange, std::string_view name);
+// For a model that the fleet's view does not have: the fleet is asked anew, at most once a second for all, and the
+// request waits for the answer up to `refresh_wait`. nullptr: no node has it. The pointer lives as long as
+// `exchange.published`.
+net::Task<const fleet::Model*> find_model_anew(Exchange& exchange, std::string_view name);
 
 net::Task<bool> serve_local(Exchange& exchange);
 // Plain ones from memory; with `verbose`, `system` or `options`, and those not known yet, from a node that holds it.

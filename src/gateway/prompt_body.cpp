@@ -13,7 +13,7 @@ http::Reject to_reject(const api::Refusal& refusal) {
 
 PromptBody::PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, BodyPool& pool,
                        api::Coding coding, std::uint64_t length)
-    : route_(route), bounds_(bounds), lease_(lease), scanner_(route), text_(pool) {
+    : route_(route), bounds_(bounds), lease_(lease), scanner_(net::make_pooled<api::BodyScanner>(route)), text_(pool) {
   expected_ = std::min<std::uint64_t>(length, kBelievedLength);
   if (coding == api::Coding::zstd) {
     zstd_ = std::make_unique<wire::ZstdDecoder>(std::min(api::body_bound(route, bounds), bounds.decoded));
@@ -44,7 +44,7 @@ std::optional<http::Reject> PromptBody::keep(std::string_view piece) {
   }
   std::ranges::copy(piece, text_.free().begin());
   text_.grew(piece.size());
-  scanner_.feed(piece);
+  scanner_->feed(piece);
   return std::nullopt;
 }
 
@@ -68,21 +68,26 @@ std::optional<http::Reject> PromptBody::took(std::size_t bytes) {
   if (const auto refusal = api::refuse_length(route_, Bytes{text_.size() + bytes}, bounds_)) return to_reject(*refusal);
   const std::string_view piece(text_.free().data(), bytes);
   text_.grew(bytes);
-  scanner_.feed(piece);
+  scanner_->feed(piece);
   return std::nullopt;
 }
 
 void PromptBody::drop() {
   text_.drop();
+  understood_.reset();
   lease_.resize(0);
 }
 
-std::expected<api::Understood, api::Refusal> PromptBody::finish() {
+std::expected<void, api::Refusal> PromptBody::finish() {
   if (zstd_ && !zstd_->complete()) {
     return std::unexpected(api::refuse(api::Reason::decode, "the body's zstd frame is incomplete"));
   }
-  if (scanner_.refusal()) return std::unexpected(*scanner_.refusal());
-  return scanner_.finish();
+  if (scanner_->refusal()) return std::unexpected(*scanner_->refusal());
+  auto understood = scanner_->finish();
+  scanner_.reset();
+  if (!understood) return std::unexpected(std::move(understood.error()));
+  understood_ = net::make_pooled<api::Understood>(std::move(*understood));
+  return {};
 }
 
 }  // namespace drover::gateway

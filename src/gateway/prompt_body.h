@@ -10,6 +10,7 @@
 #include "api/body_scanner.h"
 #include "gateway/body_memory.h"
 #include "gateway/buffer_budget.h"
+#include "net/frame_pool.h"
 #include "wire/server_connection.h"
 #include "wire/zstd.h"
 
@@ -31,11 +32,13 @@ class PromptBody final : public wire::BodySink {
   std::optional<http::Reject> took(std::size_t bytes) override;
 
   // After the last piece.
-  std::expected<api::Understood, api::Refusal> finish();
+  std::expected<void, api::Refusal> finish();
+  // Once finish() has accepted it, until drop().
+  const api::Understood& understood() const { return *understood_; }
 
   // What goes to the node; decoded if it came compressed.
   std::string_view text() const { return text_.view(); }
-  // It is not needed any more; its memory goes back.
+  // It is not needed any more: a stream that lasts should not hold it.
   void drop();
 
  private:
@@ -45,7 +48,8 @@ class PromptBody final : public wire::BodySink {
   const api::Route route_;
   const api::BodyBounds bounds_;
   BufferLease& lease_;
-  api::BodyScanner scanner_;
+  net::Pooled<api::BodyScanner> scanner_;  // while the body comes
+  net::Pooled<api::Understood> understood_;
   std::unique_ptr<wire::ZstdDecoder> zstd_;  // null: the body came plain
   BodyMemory text_;
   std::size_t expected_ = 0;  // bytes in all, as far as that is believed

@@ -16,8 +16,12 @@ using State = wire::BodyDecoder::State;
 // What the client gets: the head once, then frames that are whole.
 class Outlet {
  public:
-  Outlet(net::Stream& stream, std::string head, http::Framing framing, http::StreamShape shape)
-      : stream_(stream), head_(std::move(head)), chunked_(framing.kind == http::BodyKind::chunked), boundary_(shape) {}
+  Outlet(net::Stream& stream, net::Loop& loop, std::string head, http::Framing framing, http::StreamShape shape)
+      : stream_(stream),
+        loop_(loop),
+        head_(std::move(head)),
+        chunked_(framing.kind == http::BodyKind::chunked),
+        boundary_(shape) {}
 
   // Sends as much of `payload` as ends on a boundary and keeps the rest. False: the client is gone.
   bool pass(std::string_view payload) {
@@ -52,12 +56,16 @@ class Outlet {
                                                  framed ? http::kChunkEnd : std::string_view{},
                                                  chunked_ && last ? http::kLastChunk : std::string_view{}};
     const bool sent = stream_.write(pieces).has_value();
-    head_ = {};
+    if (!head_.empty()) {
+      loop_.give_back(std::move(head_));
+      head_ = {};
+    }
     held_.clear();
     return sent;
   }
 
   net::Stream& stream_;
+  net::Loop& loop_;
   std::string head_;
   bool chunked_;
   Bytes sent_;
@@ -75,7 +83,7 @@ class Relay {
         buffered_(buffered),
         settings_(settings),
         task_(task),
-        outlet_(client.stream(), std::move(task.head), task.framing, task.shape) {}
+        outlet_(client.stream(), client.loop(), std::move(task.head), task.framing, task.shape) {}
 
   net::Task<Relayed> run(wire::BodyDecoder::Piece piece) {
     Mono last_byte = client_.loop().now();

@@ -3,7 +3,8 @@
 
 #include "gateway/serve.h"
 
-#include <fmt/format.h>
+#include <array>
+#include <charconv>
 
 #include "api/body_rules.h"
 #include "api/command.h"
@@ -181,6 +182,25 @@ void take_over(Exchange& exchange, const Relayed& relayed, Slot& slot) {
   }
 }
 
+// The node's head with what the gateway has to say.
+std::string head_for_client(Exchange& exchange, const http::ResponseHead& head, http::Framing framing) {
+  std::array<char, 20> digits;
+  const auto queued = std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count();
+  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), queued);
+  OwnFields own = answer_fields(exchange);
+  own.add("x-drover-node", exchange.node);
+  own.add("x-drover-queue-ms", std::string_view(digits.begin(), end));
+  own.add("x-drover-picked", exchange.picked);
+  if (exchange.streams) own.add("X-Accel-Buffering", "no");
+  std::string text = exchange.loop().take_string();
+  http::append_relayed_response(text, head,
+                                {.framing = framing,
+                                 .keep_alive = exchange.client.keep_alive(exchange.incoming),
+                                 .client_minor = exchange.incoming.head.minor(),
+                                 .own = own.all()});
+  return text;
+}
+
 // The node's answer begins: its head goes out with the first piece of its body, then the rest as it comes.
 net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder::Piece first, bool may_be_silent) {
   const http::ResponseHead& head = attempt.upstream().head();
@@ -205,18 +225,8 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
     task.framing = {http::BodyKind::until_close, 0};
     exchange.client.close_after_this();
   }
-  std::vector<http::Field> own = answer_fields(exchange);
-  const std::string queued_ms =
-      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count());
-  own.insert(
-      own.end(),
-      {{"x-drover-node", exchange.node}, {"x-drover-queue-ms", queued_ms}, {"x-drover-picked", exchange.picked}});
-  if (exchange.streams) own.push_back({"X-Accel-Buffering", "no"});
-  http::append_relayed_response(task.head, head,
-                                {.framing = task.framing,
-                                 .keep_alive = exchange.client.keep_alive(exchange.incoming),
-                                 .client_minor = minor,
-                                 .own = own});
+  task.head = head_for_client(exchange, head, task.framing);
+  attempt.upstream().drop_head();
 
   api::AnswerTap tap(exchange.match.route, framing);
   BufferLease buffered(exchange.worker.shared().buffers);
@@ -249,10 +259,11 @@ net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure
     exchange.outcome = observe::Outcome::ok;  // the node's verdict on the request, delivered
     exchange.reason.reset();
   }
-  std::vector<http::Field> own{{"x-drover-node", exchange.node}};
-  if (!failure.answer->retry_after.empty()) own.push_back({"Retry-After", failure.answer->retry_after});
+  OwnFields own;
+  own.add("x-drover-node", exchange.node);
+  if (!failure.answer->retry_after.empty()) own.add("Retry-After", failure.answer->retry_after);
   co_return co_await answer_here(exchange, failure.answer->status, failure.answer->content_type, failure.answer->body,
-                                 own);
+                                 own.all());
 }
 
 bool evidence_against_node(ErrorCode code) {
@@ -322,8 +333,8 @@ net::Task<bool> answer_cancelled(Exchange& exchange) {
 
 // Tries one node after another until an answer has begun, by rule R. The request is bound to a node only when one has a
 // free slot for it; a client that leaves ends whatever is under way.
-net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const api::Understood& understood,
-                          PromptBody& body) {
+net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, PromptBody& body) {
+  const api::Understood& understood = body.understood();  // until the answer begins
   const ReloadOptions options = reload_options(understood, body.text());
   const bool may_be_silent =
       understood.has_tools() || understood.stream == api::Switch::off ||
@@ -351,10 +362,11 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, const 
       if (last && slot.error().why != balance::Why::deadline) co_return co_await answer_failure(exchange, *last);
       co_return co_await answer_refusal(exchange, refusal_for(exchange, slot.error().why), slot.error().retry_after);
     }
-    const NodeAddress* node = exchange.worker.published()->node(slot->node());
+    const std::shared_ptr<const Published>& published = exchange.worker.published();
+    const NodeAddress* node = published->node(slot->node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    Attempt attempt(exchange, *node, std::move(*slot));  // copies the address: what was published may be replaced
+    Attempt attempt(exchange, published, *node, std::move(*slot));
     exchange.node = node->name;
     bool fresh = false;
     while (true) {
@@ -420,29 +432,30 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   const Read read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != Read::complete) co_return co_await answer_unread(exchange, read);
-  const auto understood = body.finish();
-  if (!understood) co_return co_await answer_refusal(exchange, understood.error());
-  exchange.model = understood->model;
+  if (const auto accepted = body.finish(); !accepted) co_return co_await answer_refusal(exchange, accepted.error());
+  const api::Understood& understood = body.understood();
+  exchange.model = understood.model;
 
   // Authorise.
-  if (auto refusal = api::refuse_unroutable(route, *understood)) co_return co_await answer_refusal(exchange, *refusal);
+  if (auto refusal = api::refuse_unroutable(route, understood)) co_return co_await answer_refusal(exchange, *refusal);
   net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
-  const fleet::Model* model = co_await find_model(exchange, understood->model);
+  const fleet::Model* model = exchange.published->fleet->find(understood.model);
+  if (model == nullptr) model = co_await find_model_anew(exchange, understood.model);
   const bool remote = model != nullptr && model->remote;
-  if (auto refusal = guard::refuse_cloud(understood->model, remote, exchange.settings().allow_cloud)) {
+  if (auto refusal = guard::refuse_cloud(understood.model, remote, exchange.settings().allow_cloud)) {
     co_return co_await answer_refusal(exchange, *refusal);
   }
-  if (model == nullptr) co_return co_await answer_refusal(exchange, api::model_not_found(route, understood->model));
+  if (model == nullptr) co_return co_await answer_refusal(exchange, api::model_not_found(route, understood.model));
   exchange.known_model = model->name;
 
   // Commands place models; prompts run on them.
-  switch (api::command_of(route, *understood)) {
+  switch (api::command_of(route, understood)) {
     case api::Command::load: co_return co_await serve_load(exchange, *model, std::string(body.text()));
     case api::Command::unload: co_return co_await serve_unload(exchange, *model, std::string(body.text()));
     case api::Command::none: break;
   }
   const std::string key = model->key;
-  co_return co_await try_nodes(exchange, key, *understood, body);
+  co_return co_await try_nodes(exchange, key, body);
 }
 
 net::Task<bool> serve_route(Exchange& exchange) {

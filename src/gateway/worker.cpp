@@ -68,7 +68,16 @@ net::Task<> Worker::wind_up(Duration grace, std::function<void()> ended) {
   ended();
 }
 
-std::string Worker::make_request_id() { return fmt::format("{:016x}", random_.next()); }
+// As many digits as a string holds without an allocation.
+std::string Worker::make_request_id() {
+  std::string id(15, '0');
+  std::uint64_t number = random_.next();
+  for (char& digit : id) {
+    digit = "0123456789abcdef"[number & 15];
+    number >>= 4;
+  }
+  return id;
+}
 
 void Worker::granted(const balance::Grant& grant) {
   const auto found = tickets_.find(grant.request);

@@ -103,7 +103,9 @@ class Worker final : public GrantSink {
   bool draining_ = false;
   UpstreamPool pool_;
   BodyPool bodies_{kWarmBodies};
-  std::unordered_map<RequestId, Ticket*> tickets_;
+  std::unordered_map<RequestId, Ticket*, std::hash<RequestId>, std::equal_to<>,
+                     net::PooledAllocator<std::pair<const RequestId, Ticket*>>>
+      tickets_;
   net::IntrusiveList<IdleMark, &IdleMark::link_> idle_;  // longest idle first
   net::TaskGroup acceptors_;
   net::TaskGroup clients_;

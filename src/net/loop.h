@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -28,6 +29,11 @@ class Loop {
   // One read buffer for all streams of the loop. What a read put there dies at the next suspension.
   std::span<char> buffer() { return buffer_; }
 
+  // A string with memory that was used before, empty: for a head that is built or kept for the time of a request. Who
+  // does not give it back loses nothing but that.
+  std::string take_string();
+  void give_back(std::string&& text);
+
   TimerWheel& timers() { return timers_; }
   SleepQueue& sleeps() { return sleeps_; }
   void make_ready(Flow& flow) { ready_.push_back(flow); }
@@ -41,6 +47,7 @@ class Loop {
 
  private:
   static constexpr std::size_t kBufferSize = 64 * 1024;
+  static constexpr std::size_t kKeptStrings = 64, kKeptCapacity = 4 * 1024;
 
   const Clock& clock_;
   Mono now_;
@@ -48,6 +55,7 @@ class Loop {
   SleepQueue sleeps_;
   IntrusiveList<Flow, &Flow::ready_link> ready_;
   std::vector<char> buffer_;
+  std::vector<std::string> strings_;
 };
 
 }  // namespace drover::net

@@ -36,6 +36,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
   done_ = trailing_ = false;
   behind_ = {};
   head_bytes_.clear();
+  if (head_ == nullptr) head_ = net::make_pooled<http::ResponseHead>();
   std::size_t seen = 0;
   interim_ = 0;
   while (true) {
@@ -45,7 +46,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
     // An answer's head is usually whole in one read; the copy is what makes it outlive the relay's waits.
     head_bytes_ += *bytes;
     while (true) {
-      auto outcome = http::parse(head_bytes_, http::ResponseLimits{}, asked, head_, seen);
+      auto outcome = http::parse(head_bytes_, http::ResponseLimits{}, asked, *head_, seen);
       if (outcome.state == http::ParseOutcome::State::rejected) {
         co_return fail(ErrorCode::protocol, outcome.reject.reason);
       }
@@ -53,7 +54,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
         seen = head_bytes_.size();
         break;
       }
-      if (head_.interim()) {
+      if (head_->interim()) {
         if (++interim_ > kMaxInterim) co_return fail(ErrorCode::protocol, "interim");
         head_bytes_.erase(0, outcome.consumed);
         seen = 0;
@@ -64,13 +65,20 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
       CHECK(rest <= bytes->size());  // an earlier read ended within this head
       behind_ = loop_.buffer().subspan(bytes->size() - rest, rest);
       head_bytes_.resize(outcome.consumed);
-      head_.rebase(head_bytes_.data());
-      body_ = BodyDecoder{head_.body(), head_.content_length().value_or(0)};
+      head_->rebase(head_bytes_.data());
+      body_ = BodyDecoder{head_->body(), head_->content_length().value_or(0)};
+      head_allows_reuse_ = head_->reusable();
       done_ = body_.empty();
       trailing_ = done_ && rest > 0;
       co_return {};
     }
   }
+}
+
+void ClientConnection::drop_head() {
+  head_.reset();
+  loop_.give_back(std::move(head_bytes_));
+  head_bytes_ = {};
 }
 
 BodyDecoder::Piece ClientConnection::first() {

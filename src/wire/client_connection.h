@@ -23,7 +23,10 @@ struct Failure {
 // Thread: the loop's.
 class ClientConnection {
  public:
-  ClientConnection(std::unique_ptr<net::Stream> stream, net::Loop& loop) : stream_(std::move(stream)), loop_(loop) {}
+  ClientConnection(std::unique_ptr<net::Stream> stream, net::Loop& loop)
+      : stream_(std::move(stream)), loop_(loop), head_bytes_(loop.take_string()) {}
+  ClientConnection(const ClientConnection&) = delete;
+  ~ClientConnection() { loop_.give_back(std::move(head_bytes_)); }
 
   net::Stream& stream() { return *stream_; }
 
@@ -34,7 +37,9 @@ class ClientConnection {
   // The node's head, interim ones swallowed (at most 8); owned by this object until the next exchange. Errors:
   // timed_out, cancelled, closed (before any byte), reset, protocol.
   net::Task<std::expected<void, Failure>> read_head(http::Method asked, Mono deadline);
-  const http::ResponseHead& head() const { return head_; }
+  const http::ResponseHead& head() const { return *head_; }
+  // It has been passed on: a stream that lasts should not hold it.
+  void drop_head();
   // Heads of 1xx before it.
   unsigned interim_heads() const { return interim_; }
 
@@ -49,7 +54,7 @@ class ClientConnection {
   net::Task<std::expected<std::string, Failure>> read_all(Bytes limit, Mono deadline);
 
   // The last body ended properly and the node keeps the connection: it can carry another exchange.
-  bool reusable() const { return done_ && head_.reusable() && !trailing_ && !stream_->has_input(); }
+  bool reusable() const { return done_ && head_allows_reuse_ && !trailing_ && !stream_->has_input(); }
   // More came behind the last body.
   bool trailing_bytes() const { return trailing_ || (done_ && stream_->has_input() && !stream_->hung_up()); }
   // Gives the stream away, to a pool or to be closed later.
@@ -58,7 +63,8 @@ class ClientConnection {
  private:
   std::unique_ptr<net::Stream> stream_;
   net::Loop& loop_;
-  http::ResponseHead head_;
+  net::Pooled<http::ResponseHead> head_;  // null before the first answer, and when it was dropped
+  bool head_allows_reuse_ = false;
   std::string head_bytes_;
   std::span<char> behind_;  // body bytes that came with the head; die at the next suspension
   BodyDecoder body_;

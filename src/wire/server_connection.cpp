@@ -31,7 +31,7 @@ net::Task<bool> ServerConnection::wait_for_request() {
 
 net::Task<Read> ServerConnection::read_head(Incoming& into) {
   const Mono deadline = loop_.now() + limits_.head_time;
-  into.head_bytes = std::exchange(carry_, {});
+  into.head_bytes = carry_.empty() ? loop_.take_string() : std::exchange(carry_, {});
   std::size_t seen = 0;
   while (true) {
     if (into.head_bytes.size() > seen) {
@@ -138,7 +138,7 @@ void ServerConnection::append_date(std::string& out) {
 }
 
 net::Task<bool> ServerConnection::answer(const Incoming& request, Answer answer) {
-  std::string head;
+  std::string head = loop_.take_string();
   http::append_status_line(head, answer.status);
   if (!answer.content_type.empty()) http::append_field(head, "Content-Type", answer.content_type);
   append_date(head);
@@ -149,7 +149,9 @@ net::Task<bool> ServerConnection::answer(const Incoming& request, Answer answer)
   http::end_head(head);
   const bool send_body = has_body && request.head.method() != http::Method::head;
   const std::array<std::string_view, 2> pieces{head, send_body ? answer.body : std::string_view{}};
-  if (!stream_.write(pieces)) co_return false;
+  const bool written = stream_.write(pieces).has_value();
+  loop_.give_back(std::move(head));
+  if (!written) co_return false;
   const auto taken = co_await stream_.drained(0, loop_.now() + limits_.stalled);
   co_return taken.has_value();
 }
@@ -173,7 +175,10 @@ class Discard final : public BodySink {
 
 net::Task<bool> ServerConnection::finish_request(Incoming& request) {
   if (!keep_alive(request)) co_return false;
-  if (request.body_read) co_return true;
+  if (request.body_read) {
+    loop_.give_back(std::move(request.head_bytes));
+    co_return true;
+  }
   if (request.head.content_length() > limits_.drained.value || request.head.expects_continue()) co_return false;
   Discard discard(limits_.drained);
   co_return co_await read_body(request, discard) == Read::complete;

@@ -102,7 +102,8 @@ class ServerConnection {
   bool closing() const { return closing_; }
   bool keep_alive(const Incoming& request) const { return !closing_ && request.head.keep_alive(); }
 
-  // To be called when a request has been answered. Drains a small unread body; true when the next request can be read.
+  // To be called when a request has been answered and its head is not needed any more. Drains a small unread body; true
+  // when the next request can be read.
   net::Task<bool> finish_request(Incoming& request);
   // The polite end after an answer that said `close`: FIN, then the client's last bytes are read, so that no reset
   // destroys what it has not read yet.
