@@ -38,8 +38,15 @@ constexpr std::string_view kBlanks[] = {
     "\xe3\x80\x80",
 };
 
+// The bytes that blanks begin and end with; nearly every name has none of them at its ends.
+bool is_of_blank(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte <= ' ' || byte >= 0x80;
+}
+
 std::string_view trim(std::string_view text) {
   const auto cut_one = [&] {
+    if (text.empty() || (!is_of_blank(text.front()) && !is_of_blank(text.back()))) return false;
     for (const std::string_view blank : kBlanks) {
       if (text.starts_with(blank)) return text.remove_prefix(blank.size()), true;
       if (text.ends_with(blank)) return text.remove_suffix(blank.size()), true;

@@ -153,8 +153,19 @@ class FleetView::Builder {
       model.holders.push_back({copy.node, copy.model->digest, view_.runner_of(key, copy.model->digest)});
     }
     const auto [place, added] = view_.index_.emplace(model.key, std::move(model));
+    spell(place->second);
     if (view_.may_list(place->second)) {
       stored_.push_back({unix_seconds(stored.modified), place->second.name, stored.entry});
+    }
+  }
+
+  // How clients write the name of this model as a rule.
+  void spell(const Model& model) {
+    constexpr std::string_view kDefaultTag = ":latest";
+    std::string_view untagged = model.name;
+    if (untagged.ends_with(kDefaultTag)) untagged.remove_suffix(kDefaultTag.size());
+    for (const std::string_view spelling : {std::string_view(model.name), untagged, std::string_view(model.key)}) {
+      if (api::model_key(spelling) == model.key) view_.spellings_.emplace(spelling, &model);
     }
   }
 
@@ -215,6 +226,7 @@ std::shared_ptr<const FleetView> FleetView::build(std::span<const NodeState> nod
 bool FleetView::may_list(const Model& model) const { return allow_cloud_ || !model.remote; }
 
 const Model* FleetView::find(std::string_view name) const {
+  if (const auto usual = spellings_.find(name); usual != spellings_.end()) return usual->second;
   const auto found = index_.find(api::model_key(name));
   return found == index_.end() ? nullptr : &found->second;
 }

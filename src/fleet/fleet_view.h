@@ -4,12 +4,14 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -62,6 +64,8 @@ class FleetView {
  public:
   using Body = std::shared_ptr<const std::string>;
 
+  FleetView(FleetView&&) = default;
+
   // Models of unreachable nodes stay in the index (the answer is then 503, not 404) and in the lists (they do not
   // flicker while a node restarts); running models are those of reachable nodes alone. Cost: O(models of all nodes).
   static std::shared_ptr<const FleetView> build(std::span<const NodeState> nodes, const ShowCache& shows,
@@ -77,7 +81,9 @@ class FleetView {
   // /api/show without further members: `body` is the answer. nullptr: not known: ask a holder.
   std::shared_ptr<const ShowInfo> show(const Model& model) const;
 
-  // By any spelling of its name. nullptr: no node holds it. Listed or not: cloud models are found too.
+  // By any spelling of its name. nullptr: no node holds it. Listed or not: cloud models are found too. Cost: one
+  // look-up of the text as it stands where it is the usual one (as listed, without `:latest`, the key); else it is
+  // parsed.
   const Model* find(std::string_view name) const;
   // Nodes on which the weights of this runner are loaded, in the order of their ids: where an unload must go.
   std::vector<NodeId> running(RunnerKey runner) const;
@@ -92,6 +98,12 @@ class FleetView {
 
  private:
   class Builder;
+  // Of a text; heterogeneous, so that asking makes no string.
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+
   FleetView() = default;
   bool may_list(const Model& model) const;
 
@@ -99,7 +111,8 @@ class FleetView {
   Body tags_, ps_, models_, version_;
   std::string lowest_version_;
   std::vector<NodeSpec> nodes_;
-  std::map<std::string, Model, std::less<>> index_;        // by Model::key
+  std::map<std::string, Model, std::less<>> index_;                                     // by Model::key
+  std::unordered_map<std::string, const Model*, TextHash, std::equal_to<>> spellings_;  // into index_
   std::map<std::string, RunnerKey, std::less<>> runners_;  // by manifest digest, where show told the weights
   std::map<RunnerKey, std::vector<NodeId>> running_;
   ShowCache shows_;
