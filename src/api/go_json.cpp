@@ -36,6 +36,26 @@ void append_escape(std::string& out, char c) {
   }
 }
 
+char* write_two_digits(char* to, unsigned value) {
+  *to++ = static_cast<char>('0' + value / 10);
+  *to++ = static_cast<char>('0' + value % 10);
+  return to;
+}
+
+// Of a second: nothing for none of it, else up to nine digits without trailing zeros.
+char* write_fraction(char* to, std::uint32_t nanoseconds) {
+  if (nanoseconds == 0) return to;
+  constexpr int kDigits = 9;
+  *to++ = '.';
+  for (int i = kDigits - 1; i >= 0; --i) {
+    to[i] = static_cast<char>('0' + nanoseconds % 10);
+    nanoseconds /= 10;
+  }
+  to += kDigits;
+  while (to[-1] == '0') --to;
+  return to;
+}
+
 }  // namespace
 
 void append_go_string(std::string& out, std::string_view text) {
@@ -77,18 +97,32 @@ std::string go_string(std::string_view text) {
   return out;
 }
 
-void append_go_time(std::string& out, Wall time) {
+// Digit by digit: the general formatters cost a request more than all the rest of its access line.
+char* write_go_time(char* to, Wall time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                 clock.minutes().count(), clock.seconds().count());
-  if (clock.subseconds().count() != 0) {
-    fmt::format_to(std::back_inserter(out), ".{:09}", clock.subseconds().count());
-    while (out.back() == '0') out.pop_back();
-  }
-  out += 'Z';
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));  // nanoseconds reach from 1677 to 2262
+  to = write_two_digits(to, year / 100);
+  to = write_two_digits(to, year % 100);
+  *to++ = '-';
+  to = write_two_digits(to, static_cast<unsigned>(date.month()));
+  *to++ = '-';
+  to = write_two_digits(to, static_cast<unsigned>(date.day()));
+  *to++ = 'T';
+  to = write_two_digits(to, static_cast<unsigned>(clock.hours().count()));
+  *to++ = ':';
+  to = write_two_digits(to, static_cast<unsigned>(clock.minutes().count()));
+  *to++ = ':';
+  to = write_two_digits(to, static_cast<unsigned>(clock.seconds().count()));
+  to = write_fraction(to, static_cast<std::uint32_t>(clock.subseconds().count()));
+  *to++ = 'Z';
+  return to;
+}
+
+void append_go_time(std::string& out, Wall time) {
+  char text[kMostGoTime];
+  out.append(text, write_go_time(text, time));
 }
 
 std::string go_time(Wall time) {

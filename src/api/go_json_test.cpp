@@ -30,6 +30,9 @@ TEST(GoJson, writes_times_without_trailing_zeros) {
   EXPECT_EQ(go_time(second + nanoseconds(123'456'789)), "2026-08-22T10:00:00.123456789Z");
   EXPECT_EQ(go_time(second + nanoseconds(1)), "2026-08-22T10:00:00.000000001Z");
   EXPECT_EQ(go_time(Wall{}), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(go_time(Wall{} - nanoseconds(1)), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(go_time(Wall{std::chrono::sys_days{std::chrono::year(2028) / 2 / 29}}), "2028-02-29T00:00:00Z");
+  EXPECT_EQ(go_time(Wall::max()), "2262-04-11T23:47:16.854775807Z");
 }
 
 struct FloatCase {
