@@ -1,11 +1,12 @@
 #include "observe/access_log.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "api/go_json.h"
 #include "api/json_text.h"
+#include "base/check.h"
 
 namespace drover::observe {
 namespace {
@@ -25,103 +26,140 @@ std::uint32_t code_point(const char* at, std::size_t length) {
   return value;
 }
 
-void append_unicode_escape(std::string& out, std::uint32_t unit) {
-  fmt::format_to(std::back_inserter(out), "\\u{:04x}", unit);
+// One byte becomes so many at most: \u001b.
+constexpr std::size_t kMostEscaped = 6;
+
+char* write_unicode_escape(char* to, std::uint32_t unit) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  *to++ = '\\';
+  *to++ = 'u';
+  for (int shift = 12; shift >= 0; shift -= 4) *to++ = kDigits[unit >> shift & 0xf];
+  return to;
 }
 
-void append_string(std::string& out, std::string_view text) {
-  out += '"';
+// By byte: may it stand as it is? Texts here are short, so that a look at each byte beats setting up wider steps.
+constexpr auto kHarmless = [] {
+  std::array<bool, 256> harmless{};
+  for (unsigned char byte = ' '; byte < 0x7f; ++byte) harmless[byte] = byte != '"' && byte != '\\';
+  return harmless;
+}();
+
+char* write_escaped(char* to, std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
-  while (true) {
-    const char* const stop = std::find(at, api::skip_plain(at, end), '\x7f');
-    out.append(at, stop);
-    at = stop;
-    if (at == end) break;
+  while (at != end) {
     const auto byte = static_cast<unsigned char>(*at);
-    if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += *at++;
+    if (kHarmless[byte]) {
+      *to++ = *at++;
+    } else if (byte == '"' || byte == '\\') {
+      *to++ = '\\';
+      *to++ = *at++;
     } else if (byte < 0x80) {
-      append_unicode_escape(out, byte);
+      to = write_unicode_escape(to, byte);
       ++at;
     } else if (const std::size_t length = api::utf8_length(at, end); length == 0) {
-      append_unicode_escape(out, 0xfffd);
+      to = write_unicode_escape(to, 0xfffd);
       ++at;
     } else {
       const std::uint32_t character = code_point(at, length);
-      if (is_steering(character)) {
-        append_unicode_escape(out, character);  // none of them is beyond 0xffff
-      } else {
-        out.append(at, length);
-      }
+      // None that steers is beyond 0xffff.
+      to = is_steering(character) ? write_unicode_escape(to, character) : std::copy_n(at, length, to);
       at += length;
     }
   }
-  out += '"';
+  return to;
 }
 
-// Writes the members of one object in the order of the calls.
+// A field is at most so long, but for what a text in it takes.
+constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
+constexpr std::size_t kMostValue = 32;
+constexpr std::size_t kMostField = kMostKey + kMostValue;
+constexpr std::size_t kFields = 27;  // with the end
+
+// Writes the members of one object in the order of the calls, into room made for the whole line: strings that grow by
+// pieces would cost more than what is written. A key comes with its punctuation, `,"name":`, to be copied at once.
 class Line {
  public:
-  explicit Line(std::string& out) : out_(out) {}
+  Line(char* begin, const char* end) : at_(begin), end_(end) {}
 
-  void time(std::string_view key, Wall value) {
+  template <std::size_t size>
+  void time(const char (&key)[size], Wall value) {
     begin(key);
-    out_ += '"';
-    api::append_go_time(out_, value);
-    out_ += '"';
+    *at_++ = '"';
+    at_ = api::write_go_time(at_, value);
+    *at_++ = '"';
   }
-  void text(std::string_view key, std::string_view value) {
+  template <std::size_t size>
+  void text(const char (&key)[size], std::string_view value) {
     if (value.empty()) return;
-    begin(key);
-    append_string(out_, value);
+    begin(key, kMostEscaped * value.size());
+    *at_++ = '"';
+    at_ = write_escaped(at_, value);
+    *at_++ = '"';
   }
-  void number(std::string_view key, std::uint64_t value) {
-    begin(key);
-    append_number(value);
+  // One of our own names: nothing in it to escape.
+  template <std::size_t size>
+  void word(const char (&key)[size], std::string_view value) {
+    if (value.empty()) return;
+    begin(key, value.size());
+    *at_++ = '"';
+    write(value);
+    *at_++ = '"';
   }
-  void number(std::string_view key, const std::optional<std::uint64_t>& value) {
+  template <std::size_t size>
+  void number(const char (&key)[size], std::uint64_t value) {
+    begin(key);
+    write_number(value);
+  }
+  template <std::size_t size>
+  void number(const char (&key)[size], const std::optional<std::uint64_t>& value) {
     if (value) number(key, *value);
   }
-  void flag(std::string_view key, bool value) {
+  template <std::size_t size>
+  void flag(const char (&key)[size], bool value) {
     begin(key);
-    out_ += value ? "true" : "false";
+    write(value ? std::string_view("true") : std::string_view("false"));
   }
   // With three decimals.
-  void milliseconds(std::string_view key, const std::optional<Duration>& value) {
+  template <std::size_t size>
+  void milliseconds(const char (&key)[size], const std::optional<Duration>& value) {
     if (!value) return;
     begin(key);
     const std::uint64_t us = count(*value) / 1000;
-    append_number(us / 1000);
-    const std::uint64_t rest = us % 1000;
-    for (const char digit : {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
-                             static_cast<char>('0' + rest % 10)}) {
-      out_ += digit;
-    }
+    write_number(us / 1000);
+    const auto rest = static_cast<unsigned>(us % 1000);
+    *at_++ = '.';
+    *at_++ = static_cast<char>('0' + rest / 100);
+    *at_++ = static_cast<char>('0' + rest / 10 % 10);
+    *at_++ = static_cast<char>('0' + rest % 10);
   }
-  void nanoseconds(std::string_view key, Duration value) { number(key, count(value)); }
-  void end() { out_ += "}\n"; }
+  template <std::size_t size>
+  void nanoseconds(const char (&key)[size], Duration value) {
+    number(key, count(value));
+  }
+  char* end() {
+    begin("}\n");
+    return at_;
+  }
 
  private:
   // A clock never goes back, but a difference of two of a node's own figures may.
   static std::uint64_t count(Duration value) {
     return static_cast<std::uint64_t>(std::max(value, Duration::zero()).count());
   }
-  void begin(std::string_view key) {
-    out_ += first_ ? "{\"" : ",\"";
-    first_ = false;
-    out_ += key;
-    out_ += "\":";
+  template <std::size_t size>
+  void begin(const char (&key)[size], std::size_t text = 0) {
+    static_assert(size <= kMostKey);
+    CHECK(static_cast<std::size_t>(end_ - at_) >= kMostField + text);
+    write({key, size - 1});
   }
-  void append_number(std::uint64_t value) {
-    const fmt::format_int digits(value);
-    out_.append(digits.data(), digits.size());
-  }
+  void write(std::string_view text) { at_ = std::copy(text.begin(), text.end(), at_); }
+  void write_number(std::uint64_t value) { at_ = std::to_chars(at_, at_ + kMostValue, value).ptr; }
 
-  std::string& out_;
-  bool first_ = true;
+  char* at_;
+  const char* const end_;
 };
+static_assert(kMostValue >= api::kMostGoTime + 2);
 
 std::string_view name(api::Dialect dialect) {
   switch (dialect) {
@@ -132,37 +170,54 @@ std::string_view name(api::Dialect dialect) {
   return "";
 }
 
+// All that a line may take.
+std::size_t most_bytes(const AccessRecord& record) {
+  std::size_t text = 0;
+  for (const std::string_view value :
+       {record.request_id, record.client, record.method, record.route, record.model, record.node, record.picked}) {
+    text += value.size();
+  }
+  return kFields * kMostField + kMostEscaped * text;
+}
+
+char* write_line(char* begin, const char* end, const AccessRecord& record) {
+  Line line(begin, end);
+  line.time(R"({"@timestamp":)", record.time);
+  line.text(R"(,"http.request.id":)", record.request_id);
+  line.text(R"(,"source.ip":)", record.client);
+  line.text(R"(,"http.request.method":)", record.method);
+  line.word(R"(,"http.route":)", record.route);
+  line.number(R"(,"http.response.status_code":)", static_cast<std::uint64_t>(std::max(record.status, 0)));
+  line.word(R"(,"drover.outcome":)", observe::name(record.outcome));
+  if (record.reason) line.word(R"(,"drover.reason":)", api::slug(*record.reason));
+  if (record.dialect) line.word(R"(,"drover.dialect":)", name(*record.dialect));
+  line.text(R"(,"gen_ai.request.model":)", record.model);
+  line.text(R"(,"drover.node":)", record.node);
+  line.word(R"(,"drover.picked":)", record.picked);
+  line.number(R"(,"drover.attempts":)", record.attempts);
+  line.flag(R"(,"drover.stream":)", record.stream);
+  line.nanoseconds(R"(,"event.duration":)", record.total);
+  line.milliseconds(R"(,"drover.queue_ms":)", record.queue);
+  line.milliseconds(R"(,"drover.load_ms":)", record.load);
+  line.milliseconds(R"(,"drover.prefill_ms":)", record.prefill);
+  line.milliseconds(R"(,"drover.decode_ms":)", record.decode);
+  line.milliseconds(R"(,"drover.overhead_ms":)", record.overhead);
+  line.milliseconds(R"(,"drover.first_byte_ms":)", record.first_byte);
+  line.number(R"(,"http.request.body.bytes":)", record.received.value);
+  line.number(R"(,"http.response.body.bytes":)", record.sent.value);
+  line.number(R"(,"gen_ai.usage.input_tokens":)", record.prompt_tokens);
+  line.number(R"(,"gen_ai.usage.cache_read.input_tokens":)", record.cached_tokens);
+  line.number(R"(,"gen_ai.usage.output_tokens":)", record.completion_tokens);
+  return line.end();
+}
+
 }  // namespace
 
 void append_access_line(std::string& out, const AccessRecord& record) {
-  Line line(out);
-  line.time("@timestamp", record.time);
-  line.text("http.request.id", record.request_id);
-  line.text("source.ip", record.client);
-  line.text("http.request.method", record.method);
-  line.text("http.route", record.route);
-  line.number("http.response.status_code", static_cast<std::uint64_t>(std::max(record.status, 0)));
-  line.text("drover.outcome", name(record.outcome));
-  if (record.reason) line.text("drover.reason", api::slug(*record.reason));
-  if (record.dialect) line.text("drover.dialect", name(*record.dialect));
-  line.text("gen_ai.request.model", record.model);
-  line.text("drover.node", record.node);
-  line.text("drover.picked", record.picked);
-  line.number("drover.attempts", record.attempts);
-  line.flag("drover.stream", record.stream);
-  line.nanoseconds("event.duration", record.total);
-  line.milliseconds("drover.queue_ms", record.queue);
-  line.milliseconds("drover.load_ms", record.load);
-  line.milliseconds("drover.prefill_ms", record.prefill);
-  line.milliseconds("drover.decode_ms", record.decode);
-  line.milliseconds("drover.overhead_ms", record.overhead);
-  line.milliseconds("drover.first_byte_ms", record.first_byte);
-  line.number("http.request.body.bytes", record.received.value);
-  line.number("http.response.body.bytes", record.sent.value);
-  line.number("gen_ai.usage.input_tokens", record.prompt_tokens);
-  line.number("gen_ai.usage.cache_read.input_tokens", record.cached_tokens);
-  line.number("gen_ai.usage.output_tokens", record.completion_tokens);
-  line.end();
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + most_bytes(record), [&](char* text, std::size_t size) {
+    return static_cast<std::size_t>(write_line(text + before, text + size, record) - text);
+  });
 }
 
 }  // namespace drover::observe

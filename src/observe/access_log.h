@@ -27,7 +27,7 @@ struct AccessRecord {
   int status = 0;          // 0: nothing was answered
   Outcome outcome = Outcome::ok;
   std::optional<api::Reason> reason;  // why it was refused, failed or was cut
-  std::string_view picked;            // why this node, a slug
+  std::string_view picked;            // why this node, a slug of ours
   unsigned attempts = 0;
   bool stream = false;
 
@@ -49,7 +49,8 @@ struct AccessRecord {
 
 // One line with its newline; the fields always in one order, absent ones left out. Names are those of ECS and
 // OpenTelemetry where they have one, else `drover.*`. What could forge a line or steer a terminal (control characters,
-// bidirectional marks, invalid UTF-8) is escaped. About 1 µs.
+// bidirectional marks, invalid UTF-8) is escaped. Makes room for the longest such line first, about 2 KiB and six times
+// the texts, and asks for no other memory: append to a buffer that is kept. About 0.2 µs.
 void append_access_line(std::string& out, const AccessRecord& record);
 
 }  // namespace drover::observe

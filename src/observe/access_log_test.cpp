@@ -66,6 +66,26 @@ TEST(AccessLine, leaves_out_what_is_not_known) {
             "\"drover.overhead_ms\":0.000,\"http.request.body.bytes\":0,\"http.response.body.bytes\":0}\n");
 }
 
+TEST(AccessLine, is_appended_to_what_is_there) {
+  AccessRecord record;
+  record.node = "gpu-1";
+  const std::string line = line_of(record);
+  std::string lines = line;
+  append_access_line(lines, record);
+  EXPECT_EQ(lines, line + line);
+}
+
+TEST(AccessLine, has_room_for_texts_that_are_escaped_throughout) {
+  const std::string controls(4000, '\x01');
+  AccessRecord record;
+  for (std::string_view* text : {&record.request_id, &record.client, &record.method, &record.model, &record.node}) {
+    *text = controls;
+  }
+  const std::string line = line_of(record);
+  EXPECT_TRUE(parse_json(line));
+  EXPECT_GT(line.size(), 5 * 6 * controls.size());
+}
+
 struct ForgeryCase {
   std::string_view model, written;
 };
