@@ -104,29 +104,35 @@ MetricShard::~MetricShard() {
   for (auto& series : nodes_) delete series.load();
 }
 
-ModelSeries& MetricShard::model(std::string_view known_name) {
-  if (const auto found = models_by_name_.find(known_name); found != models_by_name_.end()) return *found->second;
-  const std::uint16_t label = model_labels_.intern(known_name);
-  auto& slot = models_[label];
-  if (slot.load(std::memory_order_relaxed) == nullptr) {
-    slot.store(new ModelSeries(label), std::memory_order_release);
+template <typename Series>
+Series* MetricShard::ByName<Series>::find(std::string_view name) {
+  if (last_ == nullptr || last_->first != name) {
+    const auto found = series_.find(name);
+    if (found == series_.end()) return nullptr;
+    last_ = &*found;  // elements of this map stay where they are
   }
-  ModelSeries& series = *slot.load(std::memory_order_relaxed);
+  return last_->second;
+}
+
+template <typename Series, std::size_t size>
+Series& MetricShard::series_of(std::string_view name, ByName<Series>& by_name, LabelSet& labels,
+                               std::array<std::atomic<Series*>, size>& by_label) {
+  if (Series* const known = by_name.find(name)) return *known;
+  const std::uint16_t label = labels.intern(name);
+  auto& slot = by_label[label];
+  if (slot.load(std::memory_order_relaxed) == nullptr) slot.store(new Series(label), std::memory_order_release);
+  Series& series = *slot.load(std::memory_order_relaxed);
   // Names beyond the bound are not kept: there could be any number of them.
-  if (label != 0 || known_name.empty()) models_by_name_.emplace(known_name, &series);
+  if (label != 0 || name.empty()) by_name.add(name, series);
   return series;
 }
 
+ModelSeries& MetricShard::model(std::string_view known_name) {
+  return series_of(known_name, models_by_name_, model_labels_, models_);
+}
+
 NodeSeries& MetricShard::node(std::string_view known_name) {
-  if (const auto found = nodes_by_name_.find(known_name); found != nodes_by_name_.end()) return *found->second;
-  const std::uint16_t label = node_labels_.intern(known_name);
-  auto& slot = nodes_[label];
-  if (slot.load(std::memory_order_relaxed) == nullptr) {
-    slot.store(new NodeSeries(label), std::memory_order_release);
-  }
-  NodeSeries& series = *slot.load(std::memory_order_relaxed);
-  if (label != 0 || known_name.empty()) nodes_by_name_.emplace(known_name, &series);
-  return series;
+  return series_of(known_name, nodes_by_name_, node_labels_, nodes_);
 }
 
 // Its cell, or a free one that becomes its own; nullptr: no room, when `limit` cells are taken.

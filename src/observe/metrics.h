@@ -8,12 +8,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "api/dialect.h"
@@ -111,15 +113,38 @@ class MetricShard {
     std::atomic<std::uint64_t> key{0};  // 0: free
     Counter count;
   };
+  // Series by their names. Requests come in runs for one model or node, so the last one found is looked at first.
+  template <typename Series>
+  class ByName {
+   public:
+    Series* find(std::string_view name);  // nullptr: unknown
+    void add(std::string_view name, Series& series) { series_.emplace(name, &series); }
+
+   private:
+    struct Hash {
+      using is_transparent = void;
+      std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+    };
+    using Map = std::unordered_map<std::string, Series*, Hash, std::equal_to<>>;
+    Map series_;
+    const typename Map::value_type* last_ = nullptr;
+  };
+  // A series for each label; null until it is first used.
+  template <typename Series, std::size_t most>
+  using ByLabel = std::array<std::atomic<Series*>, most + 1>;
+
+  template <typename Series, std::size_t size>
+  static Series& series_of(std::string_view name, ByName<Series>& by_name, LabelSet& labels,
+                           std::array<std::atomic<Series*>, size>& by_label);
   static constexpr std::size_t kCells = 4096;
   Cell* cell(std::uint64_t key, std::size_t limit);
 
   LabelSet& model_labels_;
   LabelSet& node_labels_;
-  std::map<std::string, ModelSeries*, std::less<>> models_by_name_;  // the worker's own
-  std::map<std::string, NodeSeries*, std::less<>> nodes_by_name_;
-  std::array<std::atomic<ModelSeries*>, kMaxModelLabels + 1> models_{};  // owned; null until first used
-  std::array<std::atomic<NodeSeries*>, kMaxNodeLabels + 1> nodes_{};
+  ByName<ModelSeries> models_by_name_;  // the worker's own
+  ByName<NodeSeries> nodes_by_name_;
+  ByLabel<ModelSeries, kMaxModelLabels> models_{};  // owned
+  ByLabel<NodeSeries, kMaxNodeLabels> nodes_{};
   std::unique_ptr<Cell[]> cells_;  // open addressing, never shrinks: the reader needs no lock
   std::size_t used_ = 0;
 };
