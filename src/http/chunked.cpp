@@ -1,6 +1,7 @@
 #include "http/chunked.h"
 
-#include <charconv>
+#include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 #include "http/head_syntax.h"
@@ -24,6 +25,10 @@ ChunkedDecoder::Step ChunkedDecoder::step(std::string_view bytes) {
       if (left_ == 0) at_ = At::payload_cr;
       continue;
     }
+    if (const auto taken = take_plain(bytes.substr(step.consumed)); taken > 0) {
+      step.consumed += taken;
+      continue;
+    }
     if (!take(bytes[step.consumed])) {
       step.state = State::error;
       return step;
@@ -35,6 +40,25 @@ ChunkedDecoder::Step ChunkedDecoder::step(std::string_view bytes) {
     }
   }
   return step;
+}
+
+std::size_t ChunkedDecoder::take_plain(std::string_view bytes) {
+  if (at_ == At::payload_cr && bytes.starts_with(kChunkEnd)) {
+    at_ = At::size;
+    return kChunkEnd.size();
+  }
+  if (!between_chunks()) return 0;
+  std::uint64_t size = 0;
+  std::size_t digits = 0;
+  for (const auto most = std::min<std::size_t>(bytes.size(), kMostDigits - 1); digits < most; ++digits) {
+    const int digit = hex_digit(bytes[digits]);
+    if (digit == kNoHexDigit) break;
+    size = size << 4 | static_cast<unsigned>(digit);
+  }
+  if (digits == 0 || !bytes.substr(digits).starts_with(kChunkEnd)) return 0;
+  left_ = size;
+  at_ = size == 0 ? At::trailer_start : At::payload;
+  return digits + kChunkEnd.size();
 }
 
 bool ChunkedDecoder::take(char c) {
@@ -96,10 +120,11 @@ bool ChunkedDecoder::fail(std::string_view reason) {
 }
 
 std::size_t write_chunk_prefix(std::uint64_t size, char* out) {
-  char* end = std::to_chars(out, out + kChunkPrefixMax - kChunkEnd.size(), size, 16).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  return static_cast<std::size_t>(end - out);
+  const auto digits = static_cast<std::size_t>(std::bit_width(size | 1) + 3) / 4;
+  for (std::size_t i = digits; i-- > 0; size >>= 4) out[i] = "0123456789abcdef"[size & 0xf];
+  out[digits] = '\r';
+  out[digits + 1] = '\n';
+  return digits + kChunkEnd.size();
 }
 
 }  // namespace drover::http

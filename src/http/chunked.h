@@ -66,6 +66,9 @@ class ChunkedDecoder {
     failed,
   };
 
+  // The framing at the start of `bytes` that is as most framing is: a size line without extension, or the CRLF behind
+  // a payload, and whole. Returns its length; 0: it is not, so take() must look at it.
+  std::size_t take_plain(std::string_view bytes);
   // One byte of framing. False: it breaks the rules and reason_ is set.
   bool take(char c);
   // What take() came to: on to `next`, one more byte of an extension or a trailer, or the end.

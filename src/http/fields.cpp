@@ -1,6 +1,8 @@
 #include "http/fields.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 #include "base/ascii.h"
 
@@ -50,54 +52,66 @@ constexpr auto kFirstOfLength = [] {
   return first;
 }();
 
-// Of equal length, `name` a token and `known` of [a-z0-9-]. Then 0x20 folds letters and changes nothing else: the other
-// preimages of what `known` holds are control characters, which no token has.
-bool equal_known(std::string_view name, std::string_view known) {
-  if ((name.front() | 0x20) != known.front()) return false;
-  std::uint8_t differ = 0;
-  for (std::size_t i = 1; i < name.size(); ++i) {
-    differ = static_cast<std::uint8_t>(differ | ((name[i] | 0x20) ^ known[i]));
-  }
-  return differ == 0;
+// A name as three words that overlap and cover all of it, so that names of one length compare in three steps.
+struct Key {
+  std::uint64_t first = 0, middle = 0, last = 0;
+  bool operator==(const Key&) const = default;
+};
+
+template <typename Word>
+constexpr std::uint64_t word_at(std::string_view text, std::size_t at) {
+  std::array<char, sizeof(Word)> bytes{};
+  std::copy_n(text.data() + at, sizeof(Word), bytes.data());
+  return std::bit_cast<Word>(bytes);
 }
+
+// 0x20 in every byte folds letters and changes none of [a-z0-9-], which is what known names are made of: the other
+// preimages of those are control characters, which no token has.
+constexpr Key key_of(std::string_view name) {
+  constexpr std::uint64_t kFold = 0x2020202020202020;
+  const auto size = name.size();
+  if (size >= 8) {
+    return {word_at<std::uint64_t>(name, 0) | kFold,
+            word_at<std::uint64_t>(name, std::min<std::size_t>(size - 8, 8)) | kFold,
+            word_at<std::uint64_t>(name, size - 8) | kFold};
+  }
+  if (size >= 4) {
+    return {word_at<std::uint32_t>(name, 0) | kFold, 0, word_at<std::uint32_t>(name, size - 4) | kFold};
+  }
+  if (size >= 2) {
+    return {word_at<std::uint16_t>(name, 0) | kFold, 0, word_at<std::uint16_t>(name, size - 2) | kFold};
+  }
+  return {};
+}
+static_assert(kNames.front().size() >= 2 && kLongest <= 24);
+
+constexpr auto kKeys = [] {
+  std::array<Key, kKnownCount> keys;
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = key_of(kNames[i]);
+  return keys;
+}();
 
 }  // namespace
 
 Known known_field(std::string_view name) {
   if (name.size() > kLongest) return Known::none;
-  for (std::size_t i = kFirstOfLength[name.size()]; i < kFirstOfLength[name.size() + 1]; ++i) {
-    if (equal_known(name, kNames[i])) return static_cast<Known>(i);
+  const std::size_t begin = kFirstOfLength[name.size()];
+  const std::size_t end = kFirstOfLength[name.size() + 1];
+  if (begin == end) return Known::none;
+  const Key key = key_of(name);
+  for (std::size_t i = begin; i < end; ++i) {
+    if (key == kKeys[i]) return static_cast<Known>(i);
   }
   return Known::none;
 }
 
 std::string_view name(Known field) { return kNames[static_cast<std::size_t>(field)]; }
 
-void KnownFields::note(Known field, std::size_t index) {
-  if (field == Known::none) return;
-  auto& first = first_[static_cast<std::size_t>(field)];
-  if (first != 0) {
-    repeated_ |= 1U << static_cast<unsigned>(field);
-  } else {
-    first = static_cast<std::uint8_t>(index + 1);
-  }
-}
-
-std::optional<std::size_t> KnownFields::first(Known field) const {
-  const auto first = first_[static_cast<std::size_t>(field)];
-  if (first == 0) return std::nullopt;
-  return first - std::size_t{1};
-}
-
 std::optional<std::string_view> Fields::find(std::string_view name) const {
   for (const Field field : *this) {
     if (ascii::equal_fold(field.name, name)) return field.value;
   }
   return std::nullopt;
-}
-
-std::string_view Fields::lines(std::size_t first, std::size_t last) const {
-  return {base_ + line_begin(first), line_begin(last) - line_begin(first)};
 }
 
 }  // namespace drover::http

@@ -57,16 +57,28 @@ enum class Known : std::uint8_t {
 };
 inline constexpr std::size_t kKnownCount = static_cast<std::size_t>(Known::none);
 
-// Which known field `name` is, in any case; `none` for all others. About 5 ns.
+// Which known field `name`, a token, is, in any case; `none` for all others. About 40 instructions.
 Known known_field(std::string_view name);
 std::string_view name(Known field);  // lower case
 
 // Where each known field stands among the fields of a head.
 class KnownFields {
  public:
-  void note(Known field, std::size_t index);
+  void note(Known field, std::size_t index) {
+    if (field == Known::none) return;
+    auto& first = first_[static_cast<std::size_t>(field)];
+    if (first != 0) {
+      repeated_ |= 1U << static_cast<unsigned>(field);
+    } else {
+      first = static_cast<std::uint8_t>(index + 1);
+    }
+  }
   // Index of the first such field.
-  std::optional<std::size_t> first(Known field) const;
+  std::optional<std::size_t> first(Known field) const {
+    const auto first = first_[static_cast<std::size_t>(field)];
+    if (first == 0) return std::nullopt;
+    return first - std::size_t{1};
+  }
   bool repeated(Known field) const { return (repeated_ >> static_cast<unsigned>(field) & 1U) != 0; }
 
  private:
@@ -112,7 +124,9 @@ class Fields {
   // Value of the first field of that name, whatever its case. O(fields).
   std::optional<std::string_view> find(std::string_view name) const;
   // The lines of the fields [first, last) as they came, each with its CRLF: what is copied when a head is relayed.
-  std::string_view lines(std::size_t first, std::size_t last) const;
+  std::string_view lines(std::size_t first, std::size_t last) const {
+    return {base_ + line_begin(first), line_begin(last) - line_begin(first)};
+  }
 
  private:
   std::size_t line_begin(std::size_t index) const { return index < size() ? slots_[index].name_at : end_; }

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <iterator>
 
 #include "base/ascii.h"
@@ -12,26 +10,8 @@
 namespace drover::http {
 namespace {
 
-constexpr auto kTokenChars = [] {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  for (int c = 0; c < 128; ++c) {
-    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = true;
-  }
-  return table;
-}();
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
-
-// Do the eight bytes at `at` hold one below 0x20, HTAB among them, or DEL? All at once: a byte of `word - low` or
-// `del - ones` borrows into its top bit only if it was below (Mycroft's test for a zero byte).
-bool may_hold_control(const char* at) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes, kLow = 0x20 * kOnes;
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  const std::uint64_t del = word ^ (0x7f * kOnes);
-  return ((((word - kLow) & ~word) | ((del - kOnes) & ~del)) & kTops) != 0;
-}
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_line_end(const char* at) { return at[0] == '\r' && at[1] == '\n'; }
 
 // The bytes of an unfinished head may still be anything but these.
 std::string_view fault_in_part(std::string_view part) {
@@ -46,26 +26,7 @@ std::string_view fault_in_part(std::string_view part) {
 
 }  // namespace
 
-bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
-
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return kNoHexDigit;
-}
-
-bool has_control(std::string_view text) {
-  if (text.size() < sizeof(std::uint64_t)) return std::any_of(text.begin(), text.end(), is_control);
-  bool suspicious =
-      may_hold_control(text.data() + text.size() - sizeof(std::uint64_t));  // overlaps the last whole word
-  for (std::size_t i = 0; i + sizeof(std::uint64_t) <= text.size(); i += sizeof(std::uint64_t)) {
-    suspicious |= may_hold_control(text.data() + i);
-  }
-  return suspicious && std::any_of(text.begin(), text.end(), is_control);
-}
 
 std::string quoted(std::string_view text, std::size_t most) {
   std::string result = "\"";
@@ -81,7 +42,13 @@ std::string quoted(std::string_view text, std::size_t most) {
 }
 
 HeadEnd find_head_end(std::string_view bytes, std::size_t begin, std::size_t seen) {
-  auto newline = bytes.find('\n', std::max(begin, seen));
+  auto at = std::max(begin, seen);
+  while (at < begin + 2 && at < bytes.size() && bytes[at] != '\n') ++at;
+  if (at >= begin + 2 && at < bytes.size()) {
+    const char* const data = bytes.data();
+    at = static_cast<std::size_t>(leap_whole_lines(data + at, data + bytes.size()) - data);
+  }
+  auto newline = bytes.find('\n', at);
   for (; newline != std::string_view::npos; newline = bytes.find('\n', newline + 1)) {
     if (newline == begin || bytes[newline - 1] != '\r') return {HeadEnd::Kind::broken, 0, "a line end without CR"};
     if (newline >= begin + 2 && bytes[newline - 2] == '\n') return {HeadEnd::Kind::found, newline + 1, {}};
@@ -92,30 +59,41 @@ HeadEnd find_head_end(std::string_view bytes, std::size_t begin, std::size_t see
   return fault.empty() ? HeadEnd{HeadEnd::Kind::missing, 0, {}} : HeadEnd{HeadEnd::Kind::broken, 0, fault};
 }
 
+// One walk over the bytes: a name up to its colon, a value up to the first control character, which the end of the line
+// has to be. Every line ends with CRLF, no byte of which is part of a name, so that walks need no other bound.
 FieldLines read_field_lines(std::string_view head, std::size_t begin, std::size_t end, Underscore underscore,
                             std::span<FieldSlot> into, KnownFields& known) {
   FieldLines lines;
   const auto faulty = [&](LineFault fault) { return FieldLines{fault, lines.count}; };
-  for (std::size_t at = begin; at < end;) {
-    const auto line = head.substr(at, head.find('\n', at) - 1 - at);
-    const auto* name_end = std::find_if_not(line.begin(), line.end(), [](char c) { return is_token_char(c); });
-    const auto colon = static_cast<std::size_t>(name_end - line.begin());
-    if (colon == line.size() || line[colon] == ' ' || line[colon] == '\t') return faulty(LineFault::syntax);
-    if (colon == 0 || line[colon] != ':') return faulty(LineFault::name);
-    const auto name = line.substr(0, colon);
-    if (underscore == Underscore::refused && name.find('_') != std::string_view::npos) return faulty(LineFault::name);
-    const auto value = ascii::trim(line.substr(colon + 1));
-    if (has_control(value)) return faulty(LineFault::syntax);
-    if (lines.count == into.size()) return faulty(LineFault::too_many);
+  const auto offset = [&](const char* at) { return static_cast<std::uint16_t>(at - head.data()); };
+  const char* const last = head.data() + end;
+  for (const char* at = head.data() + begin; at != last;) {
+    const char* colon = leap_name(at, last);
+    bool underscored = false;
+    for (; is_token_char(*colon); ++colon) underscored |= *colon == '_';
+    if (*colon != ':' || colon == at) {
+      const bool no_colon = *colon == ' ' || *colon == '\t' || is_line_end(colon);
+      return faulty(no_colon ? LineFault::syntax : LineFault::name);
+    }
+    if (underscored && underscore == Underscore::refused) return faulty(LineFault::name);
 
-    const auto value_at = value.empty() ? at + colon + 1 : static_cast<std::size_t>(value.data() - head.data());
-    into[lines.count] = {.name_at = static_cast<std::uint16_t>(at),
+    const char* value = colon + 1;
+    while (is_blank(*value)) ++value;
+    const char* const line_end = skip_text(value, last);
+    if (!is_line_end(line_end)) return faulty(LineFault::syntax);
+    if (lines.count == into.size()) return faulty(LineFault::too_many);
+    const char* value_end = line_end;
+    while (value_end != value && is_blank(value_end[-1])) --value_end;
+    if (value_end == value) value_end = value = colon + 1;
+
+    const std::string_view name(at, colon);
+    into[lines.count] = {.name_at = offset(at),
                          .name_size = static_cast<std::uint16_t>(name.size()),
-                         .value_at = static_cast<std::uint16_t>(value_at),
-                         .value_size = static_cast<std::uint16_t>(value.size())};
+                         .value_at = offset(value),
+                         .value_size = static_cast<std::uint16_t>(value_end - value)};
     known.note(known_field(name), lines.count);
     ++lines.count;
-    at += line.size() + 2;
+    at = line_end + 2;
   }
   return lines;
 }
@@ -126,11 +104,18 @@ ConnectionOptions connection_options(const Fields& fields, const KnownFields& kn
   if (!first) return options;
   for (std::size_t i = *first; i < fields.size(); ++i) {
     const Field field = fields[i];
-    if (!ascii::equal_fold(field.name, name(Known::connection))) continue;
-    for_each_element(field.value, [&](std::string_view option) {
-      if (ascii::equal_fold(option, "close")) options.close = true;
-      if (ascii::equal_fold(option, "keep-alive")) options.keep_alive = true;
-    });
+    if (i > *first && known_field(field.name) != Known::connection) continue;
+    if (field.value == "keep-alive") {  // as nearly everybody writes it
+      options.keep_alive = true;
+    } else {
+      for_each_element(field.value, [&](std::string_view option) {
+        const bool close = ascii::equal_fold(option, "close");
+        const bool keep_alive = ascii::equal_fold(option, "keep-alive");
+        options.close |= close;
+        options.keep_alive |= keep_alive;
+        options.others |= !close && !keep_alive;
+      });
+    }
     if (!known.repeated(Known::connection)) break;
   }
   return options;

@@ -2,25 +2,49 @@
 // What the parsers of request and response heads share: where a head ends, and the grammar of its field lines. For
 // those parsers only.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "http/fields.h"
+#include "http/text_scan.h"
 
 namespace drover::http {
 
+inline constexpr auto kTokenChars = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
+  for (int c = 0; c < 128; ++c) {
+    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = true;
+  }
+  return table;
+}();
+
 // A character of a token (RFC 9110, section 5.6.2): methods, field names.
-bool is_token_char(char c);
+constexpr bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
 bool is_token(std::string_view text);
 
 inline constexpr int kNoHexDigit = -1;
-int hex_digit(char c);  // 0 to 15, or kNoHexDigit
+inline constexpr auto kHexDigits = [] {
+  std::array<std::int8_t, 256> table;
+  table.fill(kNoHexDigit);
+  for (std::int8_t digit = 0; digit < 16; ++digit) {
+    table[static_cast<unsigned char>("0123456789abcdef"[digit])] = digit;
+    table[static_cast<unsigned char>("0123456789ABCDEF"[digit])] = digit;
+  }
+  return table;
+}();
+constexpr int hex_digit(char c) { return kHexDigits[static_cast<unsigned char>(c)]; }  // 0 to 15, or kNoHexDigit
 
 // Does `text` hold a control character other than HTAB? Bytes above 0x7f are none (obs-text).
-bool has_control(std::string_view text);
+inline bool has_control(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return skip_text(text.data(), end) != end;
+}
 
 // Peer bytes for a message: what is not printable ASCII as \xNN, in quotes, cut after `most` bytes.
 std::string quoted(std::string_view text, std::size_t most = 48);
@@ -53,6 +77,7 @@ FieldLines read_field_lines(std::string_view head, std::size_t begin, std::size_
 struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
+  bool others = false;  // names of hop-by-hop fields
 };
 ConnectionOptions connection_options(const Fields& fields, const KnownFields& known);
 

@@ -1,12 +1,12 @@
 #include "http/head_writer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <charconv>
+#include <limits>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/check.h"
 #include "http/head_syntax.h"
 
 namespace drover::http {
@@ -33,7 +33,7 @@ bool starts_with_fold(std::string_view text, std::string_view prefix) {
 
 // Does the Connection field of this head name `name` as hop-by-hop?
 bool is_nominated(const ResponseHead& head, std::string_view name) {
-  if (!head.find(Known::connection)) return false;
+  if (!head.nominates()) return false;
   bool nominated = false;
   for (const Field field : head.fields()) {
     if (known_field(field.name) != Known::connection) continue;
@@ -81,6 +81,90 @@ bool passes(const ResponseHead& head, std::string_view name, std::span<const Fie
 void append_two_digits(char* at, unsigned number) {
   at[0] = static_cast<char>('0' + number / 10);
   at[1] = static_cast<char>('0' + number % 10);
+}
+
+// The most bytes of what the functions of the same names write.
+constexpr std::size_t kMostDigits = std::numeric_limits<std::uint64_t>::digits10 + 1;
+constexpr std::size_t kLongestStatusLine = 64;
+constexpr std::size_t kLongestFraming = 40;
+constexpr std::size_t kLongestConnection = 24;
+constexpr std::size_t kLineExtra = 4;  // of a field: `: ` and CRLF
+
+std::size_t size_of(std::span<const Field> fields) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : fields) size += name.size() + value.size() + kLineExtra;
+  return size;
+}
+
+// Writes into room that was made before, so that no piece of a head has to ask for its own.
+class Pen {
+ public:
+  explicit Pen(char* at) : at_(at) {}
+
+  char* at() const { return at_; }
+  void text(std::string_view text) {
+    std::char_traits<char>::copy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void number(std::uint64_t number) { at_ = std::to_chars(at_, at_ + kMostDigits, number).ptr; }
+
+  // A value that is known to hold no control characters, such as one that a parser of ours let pass.
+  void field(std::string_view name, std::string_view value) {
+    text(name);
+    text(": ");
+    text(value);
+    text("\r\n");
+  }
+  void foreign_field(std::string_view name, std::string_view value) {
+    field(name, value);
+    if (!has_control(value)) return;
+    char* const end = at_ - 2;
+    std::replace_if(
+        end - value.size(), end, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  }
+  void status_line(int status) {
+    CHECK(status >= 0 && status <= 999);
+    const auto number = static_cast<unsigned>(status);
+    text("HTTP/1.1 ");
+    *at_ = static_cast<char>('0' + number / 100);
+    append_two_digits(at_ + 1, number % 100);
+    at_ += 3;
+    text(" ");
+    text(reason_phrase(status));
+    text("\r\n");
+  }
+  void framing(Framing framing) {
+    switch (framing.kind) {
+      case BodyKind::length:
+        text("Content-Length: ");
+        number(framing.length);
+        return text("\r\n");
+      case BodyKind::chunked: return text("Transfer-Encoding: chunked\r\n");
+      case BodyKind::none:
+      case BodyKind::until_close: return;
+    }
+  }
+  void connection(bool keep_alive, int peer_minor) {
+    if (!keep_alive) {
+      text("Connection: close\r\n");
+    } else if (peer_minor == 0) {
+      text("Connection: keep-alive\r\n");
+    }
+  }
+
+ private:
+  char* at_;
+};
+
+// Appends what `write` writes with the pen that it gets: at most `most` bytes, for which `out` grows once.
+template <typename Write>
+void append(std::string& out, std::size_t most, Write&& write) {
+  const auto before = out.size();
+  out.resize_and_overwrite(before + most, [&](char* data, std::size_t) {
+    Pen pen(data + before);
+    write(pen);
+    return static_cast<std::size_t>(pen.at() - data);
+  });
 }
 
 }  // namespace
@@ -136,46 +220,25 @@ std::string_view reason_phrase(int status) {
 }
 
 void append_status_line(std::string& out, int status) {
-  out += "HTTP/1.1 ";
-  fmt::format_to(std::back_inserter(out), "{:03}", status);
-  out += ' ';
-  out += reason_phrase(status);
-  out += "\r\n";
+  append(out, kLongestStatusLine, [&](Pen& pen) { pen.status_line(status); });
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out += name;
-  out += ": ";
-  const auto at = out.size();
-  out += value;
-  if (has_control(value)) {
-    std::replace_if(
-        out.begin() + static_cast<std::ptrdiff_t>(at), out.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  }
-  out += "\r\n";
+  append(out, name.size() + value.size() + kLineExtra, [&](Pen& pen) { pen.foreign_field(name, value); });
 }
 
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {
-  const fmt::format_int digits(value);
-  append_field(out, name, std::string_view(digits.data(), digits.size()));
+  std::array<char, kMostDigits> digits;
+  const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  append_field(out, name, std::string_view(digits.data(), end));
 }
 
 void append_framing(std::string& out, Framing framing) {
-  switch (framing.kind) {
-    case BodyKind::length: append_field(out, "Content-Length", framing.length); break;
-    case BodyKind::chunked: out += "Transfer-Encoding: chunked\r\n"; break;
-    case BodyKind::none:
-    case BodyKind::until_close: break;
-  }
+  append(out, kLongestFraming, [&](Pen& pen) { pen.framing(framing); });
 }
 
 void append_connection(std::string& out, bool keep_alive, int peer_minor) {
-  if (!keep_alive) {
-    out += "Connection: close\r\n";
-  } else if (peer_minor == 0) {
-    out += "Connection: keep-alive\r\n";
-  }
+  append(out, kLongestConnection, [&](Pen& pen) { pen.connection(keep_alive, peer_minor); });
 }
 
 HttpDate http_date(Wall time) {
@@ -200,37 +263,51 @@ HttpDate http_date(Wall time) {
 }
 
 void append_upstream_request(std::string& out, const UpstreamRequest& request, const RequestHead* client) {
-  out += request.method;
-  out += ' ';
-  out += request.target;
-  out += " HTTP/1.1\r\n";
-  append_field(out, "Host", request.host);
+  std::array<Field, std::size(kPassingFields)> passing;
+  std::size_t count = 0;
   if (client != nullptr) {
     for (const auto& [field, name] : kPassingFields) {
       const auto value = client->find(field);
-      if (value && !has_field(request.own, name)) append_field(out, name, *value);
+      if (value && !has_field(request.own, name)) passing[count++] = {name, *value};
     }
   }
-  out += "Accept-Encoding: identity\r\n";
-  for (const auto& [name, value] : request.own) append_field(out, name, value);
-  append_framing(out, request.framing);
-  end_head(out);
+  const auto passed = std::span(passing).first(count);
+
+  constexpr std::string_view kConstant = "  HTTP/1.1\r\nHost: \r\nAccept-Encoding: identity\r\n\r\n";
+  const auto most = kConstant.size() + request.method.size() + request.target.size() + request.host.size() +
+                    size_of(passed) + size_of(request.own) + kLongestFraming;
+  append(out, most, [&](Pen& pen) {
+    pen.text(request.method);
+    pen.text(" ");
+    pen.text(request.target);
+    pen.text(" HTTP/1.1\r\n");
+    pen.foreign_field("Host", request.host);
+    for (const auto& [name, value] : passed) pen.field(name, value);
+    pen.text("Accept-Encoding: identity\r\n");
+    for (const auto& [name, value] : request.own) pen.foreign_field(name, value);
+    pen.framing(request.framing);
+    pen.text("\r\n");
+  });
 }
 
 void append_relayed_response(std::string& out, const ResponseHead& head, const RelayedResponse& how) {
-  append_status_line(out, head.status());
   const Fields fields = head.fields();
-  std::size_t run = 0;  // first field of those that pass and are not yet copied
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (passes(head, fields[i].name, how.own)) continue;
-    out += fields.lines(run, i);
-    run = i + 1;
-  }
-  out += fields.lines(run, fields.size());
-  for (const auto& [name, value] : how.own) append_field(out, name, value);
-  append_framing(out, how.framing);
-  append_connection(out, how.keep_alive, how.client_minor);
-  end_head(out);
+  const auto most = kLongestStatusLine + fields.lines(0, fields.size()).size() + size_of(how.own) + kLongestFraming +
+                    kLongestConnection + 2;
+  append(out, most, [&](Pen& pen) {
+    pen.status_line(head.status());
+    std::size_t run = 0;  // first field of those that pass and are not yet copied
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (passes(head, fields[i].name, how.own)) continue;
+      pen.text(fields.lines(run, i));
+      run = i + 1;
+    }
+    pen.text(fields.lines(run, fields.size()));
+    for (const auto& [name, value] : how.own) pen.foreign_field(name, value);
+    pen.framing(how.framing);
+    pen.connection(how.keep_alive, how.client_minor);
+    pen.text("\r\n");
+  });
 }
 
 }  // namespace drover::http

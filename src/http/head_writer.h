@@ -24,7 +24,8 @@ struct Framing {
 // "OK", "Not Found"; "Unknown" for a status without a name.
 std::string_view reason_phrase(int status);
 
-// `HTTP/1.1 status reason` and CRLF. Always 1.1: the version is that of the writer, not of its reader.
+// `HTTP/1.1 status reason` and CRLF; `status` has three digits. Always 1.1: the version is that of the writer, not of
+// its reader.
 void append_status_line(std::string& out, int status);
 // `name: value` and CRLF. Control characters in the value, which would end the line, are written as spaces: values may
 // come from peers.

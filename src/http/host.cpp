@@ -12,7 +12,16 @@ namespace {
 
 constexpr std::size_t kLongestName = 255;  // of a host name in DNS
 
-bool is_name_char(char c) { return ascii::is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+constexpr auto kNameChars = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("-._~")) table[static_cast<unsigned char>(c)] = true;
+  for (int c = 0; c < 128; ++c) {
+    if (ascii::is_alnum(static_cast<char>(c))) table[static_cast<std::size_t>(c)] = true;
+  }
+  return table;
+}();
+
+bool is_name_char(char c) { return kNameChars[static_cast<unsigned char>(c)]; }
 
 }  // namespace
 

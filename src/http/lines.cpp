@@ -52,6 +52,10 @@ std::size_t FrameEnds::last(std::string_view bytes) {
     case StreamShape::lines: return bytes.rfind('\n') + 1;  // npos + 1 is 0
     case StreamShape::events: break;
   }
+  if (bytes.ends_with("\n\n")) {  // as most pieces do; whatever came before, this is a blank line
+    line_ = Line::empty;
+    return bytes.size();
+  }
   std::size_t end = 0;
   while (const auto more = next(bytes.substr(end))) end += more;
   return end;

@@ -44,6 +44,7 @@ class ResponseHeadParser {
     if (auto refusal = framing(asked)) return *std::move(refusal);
     const auto options = connection_options(head_.fields(), head_.known_);
     head_.keep_alive_ = !options.close && (head_.minor_ == 1 || options.keep_alive);
+    head_.nominates_ = options.others;
     return ParseOutcome::complete(end.at);
   }
 
@@ -117,9 +118,13 @@ class ResponseHeadParser {
   }
 
   Refusal content_length() {
-    if (!head_.known_.first(Known::content_length)) return std::nullopt;
-    for (const Field field : head_.fields()) {
-      if (known_field(field.name) != Known::content_length) continue;
+    const auto first = head_.known_.first(Known::content_length);
+    if (!first) return std::nullopt;
+    const bool repeated = head_.known_.repeated(Known::content_length);
+    const Fields fields = head_.fields();
+    for (std::size_t i = *first; i < (repeated ? fields.size() : *first + 1); ++i) {
+      const Field field = fields[i];
+      if (i > *first && known_field(field.name) != Known::content_length) continue;
       const auto number = ascii::to_number(field.value);
       if (!number || *number > kLongestBody) {
         return refuse("content_length", fmt::format("Content-Length is {}; expected digits", quoted(field.value)));
@@ -129,7 +134,7 @@ class ResponseHeadParser {
         return refuse("content_length", fmt::format("two Content-Lengths: {} and {}", *before, *number));
       }
     }
-    if (head_.known_.repeated(Known::content_length)) head_.framing_is_clear_ = false;
+    if (repeated) head_.framing_is_clear_ = false;
     return std::nullopt;
   }
 

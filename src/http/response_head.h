@@ -39,6 +39,8 @@ class ResponseHead {
   // As the node stated it, also where no body follows (an answer to HEAD, 304). nullopt if not, or if chunked.
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   bool keep_alive() const { return keep_alive_; }
+  // Connection may name fields as hop-by-hop: it holds more than `close` and `keep-alive`.
+  bool nominates() const { return nominates_; }
   // The connection may carry another request once the body has been read to its end and nothing came behind it: the
   // node keeps it open, the body has an end of its own and the framing was beyond doubt.
   bool reusable() const { return keep_alive_ && framing_is_clear_ && body_ != BodyKind::until_close; }
@@ -58,6 +60,7 @@ class ResponseHead {
   std::uint8_t minor_ = 1;
   BodyKind body_ = BodyKind::none;
   bool keep_alive_ = false;
+  bool nominates_ = false;
   bool framing_is_clear_ = true;
   std::array<FieldSlot, kMaxFields> slots_;  // the first count_ are set
 };
