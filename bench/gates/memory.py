@@ -2,8 +2,9 @@
 
 import time
 from pathlib import Path
+from typing import Callable
 
-from world import Ask, Gateway, Nodes, all_at_once, connect, one_by_one
+from world import Ask, Connection, Gateway, Nodes, all_at_once, connect, one_by_one
 
 COUNT = 2_000
 BATCH = 200  # at a time, so that none of them meets a full backlog
@@ -30,6 +31,24 @@ def _warm(gateway: Gateway) -> None:
         client.close()
 
 
+def _growth(binary: Path, nodes: Nodes, open_batch: Callable[[list[Connection]], None]) -> float:
+    """Bytes for each connection, in a process of its own."""
+    gateway = Gateway(binary, nodes)
+    clients: list[Connection] = []
+    try:
+        _warm(gateway)
+        before = _settled(gateway)
+        for _ in range(COUNT // BATCH):
+            batch = connect(gateway, BATCH)
+            clients += batch
+            open_batch(batch)
+        return (_settled(gateway) - before) / COUNT
+    finally:
+        for client in clients:
+            client.close()
+        gateway.stop()
+
+
 def at_rest(binary: Path, nodes: Nodes) -> int:
     """Bytes of a gateway that has started and knows its nodes."""
     gateway = Gateway(binary, nodes)
@@ -41,30 +60,18 @@ def at_rest(binary: Path, nodes: Nodes) -> int:
 
 def per_idle_connection(binary: Path, nodes: Nodes) -> float:
     """Bytes by which it grows for each connection that has had an answer and is kept open."""
-    gateway = Gateway(binary, nodes)
-    try:
-        _warm(gateway)
-        before = _settled(gateway)
-        clients = []
-        for _ in range(COUNT // BATCH):
-            clients += connect(gateway, BATCH)
-            one_by_one(clients[-BATCH:], Ask(), BATCH)
-        return (_settled(gateway) - before) / COUNT
-    finally:
-        gateway.stop()
+
+    def open_batch(clients: list[Connection]) -> None:
+        one_by_one(clients, Ask(), len(clients))
+
+    return _growth(binary, nodes, open_batch)
 
 
 def per_stream(binary: Path, nodes: Nodes) -> float:
     """Bytes by which it grows for each stream under way: both connections and the request's own state."""
-    gateway = Gateway(binary, nodes)
-    try:
-        _warm(gateway)
-        before = _settled(gateway)
-        clients = []
-        for _ in range(COUNT // BATCH):
-            clients += connect(gateway, BATCH)
-            # The nodes spread the first chunks over the interval, and send their heads with them.
-            all_at_once(clients[-BATCH:], Ask(chunks=1000, interval_us=200_000), until_first_byte=True)
-        return (_settled(gateway) - before) / COUNT
-    finally:
-        gateway.stop()
+
+    def open_batch(clients: list[Connection]) -> None:
+        # The nodes spread the first chunks over the interval, and send their heads with them.
+        all_at_once(clients, Ask(chunks=1000, interval_us=200_000), until_first_byte=True)
+
+    return _growth(binary, nodes, open_batch)
