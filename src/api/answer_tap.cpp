@@ -1,7 +1,7 @@
 #include "api/answer_tap.h"
 
-#include <cstring>
-
+#include "api/json_text.h"
+#include "api/known_keys.h"
 #include "base/ascii.h"
 #include "http/media_type.h"
 
@@ -13,7 +13,16 @@ constexpr std::string_view kDone = "[DONE]";
 
 // Whole, not negative; all else is as good as unsaid.
 std::optional<std::uint64_t> count_of(const JsonValue& value) {
-  return value.kind == JsonKind::number ? ascii::to_number(value.content.text) : std::nullopt;
+  if (value.kind != JsonKind::number) return std::nullopt;
+  const std::string_view text = value.content.text;
+  constexpr std::size_t kFits = 19;  // so many digits always do
+  if (text.empty() || text.size() > kFits) return ascii::to_number(text);
+  std::uint64_t count = 0;
+  for (const char c : text) {
+    if (!ascii::is_digit(c)) return std::nullopt;
+    count = count * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return count;
 }
 
 void note(std::optional<std::uint64_t>& count, const JsonValue& value) {
@@ -64,6 +73,10 @@ void AnswerTap::feed(std::string_view piece) {
     const std::string_view line = piece.substr(0, end);
     if (end == std::string_view::npos) return line_part(line);
     piece.remove_prefix(end + 1);
+    if (!line_open_ && line.empty()) {
+      line_was_empty_ = true;
+      continue;
+    }
     if (!line_open_ && is_ordinary(line)) {
       ++messages_;
       line_was_empty_ = false;
@@ -82,10 +95,9 @@ bool AnswerTap::is_ordinary(std::string_view line) const {
   if (!line.starts_with("data: {") || !line.ends_with(R"("finish_reason":null}]})")) return false;
   constexpr std::size_t kModelWithin = 192;  // bytes from the start; further back costs one more reading
   constexpr std::string_view kModel = R"("model":")";
-  const std::string_view head = line.substr(0, kModelWithin);
-  const void* const found = memmem(head.data(), head.size(), kModel.data(), kModel.size());
-  if (found == nullptr) return false;
-  const auto after = static_cast<std::size_t>(static_cast<const char*>(found) - head.data()) + kModel.size();
+  const auto found = find_quoted(line.substr(0, kModelWithin), kModel);
+  if (found == std::string_view::npos) return false;
+  const auto after = found + kModel.size();
   return after < line.size() && line[after] != '"';
 }
 
@@ -152,32 +164,35 @@ bool AnswerTap::opened(JsonKind kind) {
 }
 
 AnswerTap::Key AnswerTap::find_key(Context context, std::string_view text) {
-  struct KnownKey {
-    std::string_view text;
-    Context context;
-    Key key;
+  static constexpr KnownKeys kDocument({KnownKey<Key>{"done", Key::done},
+                                        {"error", Key::error},
+                                        {"model", Key::model},
+                                        {"choices", Key::choices},
+                                        {"usage", Key::usage},
+                                        {"prompt_eval_count", Key::prompt_tokens},
+                                        {"prompt_eval_cached_count", Key::cached_tokens},
+                                        {"prompt_eval_duration", Key::prompt_eval},
+                                        {"eval_count", Key::eval_tokens},
+                                        {"eval_duration", Key::eval},
+                                        {"load_duration", Key::load},
+                                        {"total_duration", Key::total}});
+  static constexpr KnownKeys kChoice({KnownKey<Key>{"finish_reason", Key::finish_reason}});
+  static constexpr KnownKeys kUsage({KnownKey<Key>{"prompt_tokens", Key::prompt_tokens},
+                                     {"completion_tokens", Key::eval_tokens},
+                                     {"prompt_tokens_details", Key::usage_details}});
+  static constexpr KnownKeys kUsageDetails({KnownKey<Key>{"cached_tokens", Key::cached_tokens}});
+
+  const auto look_up = [text](const auto& known_here) {
+    const Key* const known = known_here.find(text);
+    return known == nullptr ? Key::other : *known;
   };
-  static constexpr KnownKey kKnownKeys[] = {
-      {"done", Context::document, Key::done},
-      {"error", Context::document, Key::error},
-      {"model", Context::document, Key::model},
-      {"choices", Context::document, Key::choices},
-      {"usage", Context::document, Key::usage},
-      {"prompt_eval_count", Context::document, Key::prompt_tokens},
-      {"prompt_eval_cached_count", Context::document, Key::cached_tokens},
-      {"prompt_eval_duration", Context::document, Key::prompt_eval},
-      {"eval_count", Context::document, Key::eval_tokens},
-      {"eval_duration", Context::document, Key::eval},
-      {"load_duration", Context::document, Key::load},
-      {"total_duration", Context::document, Key::total},
-      {"finish_reason", Context::choice, Key::finish_reason},
-      {"prompt_tokens", Context::usage, Key::prompt_tokens},
-      {"completion_tokens", Context::usage, Key::eval_tokens},
-      {"prompt_tokens_details", Context::usage, Key::usage_details},
-      {"cached_tokens", Context::usage_details, Key::cached_tokens},
-  };
-  for (const KnownKey& known : kKnownKeys) {
-    if (known.context == context && known.text == text) return known.key;
+  switch (context) {
+    case Context::document: return look_up(kDocument);
+    case Context::choice: return look_up(kChoice);
+    case Context::usage: return look_up(kUsage);
+    case Context::usage_details: return look_up(kUsageDetails);
+    case Context::outside:
+    case Context::choices: return Key::other;
   }
   return Key::other;
 }

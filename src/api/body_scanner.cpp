@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
-#include <span>
 
 #include "api/go_duration.h"
 #include "api/go_json.h"
+#include "api/known_keys.h"
 #include "base/ascii.h"
 
 namespace drover::api {
@@ -100,6 +102,12 @@ class FoldedKey {
   std::array<char, 24> bytes_;
   std::size_t size_ = 0;
 };
+
+// Folding would leave it as it is.
+bool is_folded(std::string_view key) {
+  return std::ranges::none_of(key,
+                              [](char c) { return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80; });
+}
 
 // Options are a map on the node, so their names are compared byte by byte.
 std::optional<ReloadOption> reload_option(std::string_view key) {
@@ -238,51 +246,48 @@ bool BodyScanner::opened(JsonKind kind) {
   return true;
 }
 
-BodyScanner::Key BodyScanner::find_key(Context context, std::string_view folded) {
-  struct KnownKey {
-    std::string_view text;
-    Key key;
-  };
-  static constexpr KnownKey kBody[] = {
-      {"model", Key::model},
-      {"name", Key::name},
-      {"stream", Key::stream},
-      {"keep_alive", Key::keep_alive},
-      {"options", Key::options},
-      {"prompt", Key::prompt},
-      {"messages", Key::messages},
-      {"input", Key::input},
-      {"images", Key::images},
-      {"tools", Key::tools},
-      {"format", Key::format},
-      {"think", Key::think},
-      {"stream_options", Key::stream_options},
-      {"verbose", Key::verbose},
-      {"system", Key::system},
-      {"template", Key::template_text},
-      {"shift", Key::shift},
-  };
-  static constexpr KnownKey kStreamOptions[] = {{"include_usage", Key::include_usage}};
-  static constexpr KnownKey kMessage[] = {
-      {"role", Key::role}, {"content", Key::content}, {"images", Key::message_images}};
-  static constexpr KnownKey kPart[] = {{"text", Key::text}, {"image_url", Key::media}, {"input_audio", Key::media}};
-  static constexpr KnownKey kMedia[] = {{"url", Key::media_bytes}, {"data", Key::media_bytes}};
+// `text` as it stands, or folded as Go folds it; whichever is known.
+BodyScanner::Key BodyScanner::find_key(Context context, std::string_view text) {
+  static constexpr KnownKeys kBody({KnownKey<Key>{"model", Key::model},
+                                    {"name", Key::name},
+                                    {"stream", Key::stream},
+                                    {"keep_alive", Key::keep_alive},
+                                    {"options", Key::options},
+                                    {"prompt", Key::prompt},
+                                    {"messages", Key::messages},
+                                    {"input", Key::input},
+                                    {"images", Key::images},
+                                    {"tools", Key::tools},
+                                    {"format", Key::format},
+                                    {"think", Key::think},
+                                    {"stream_options", Key::stream_options},
+                                    {"verbose", Key::verbose},
+                                    {"system", Key::system},
+                                    {"template", Key::template_text},
+                                    {"shift", Key::shift}});
+  static constexpr KnownKeys kStreamOptions({KnownKey<Key>{"include_usage", Key::include_usage}});
+  static constexpr KnownKeys kMessage(
+      {KnownKey<Key>{"role", Key::role}, {"content", Key::content}, {"images", Key::message_images}});
+  static constexpr KnownKeys kPart(
+      {KnownKey<Key>{"text", Key::text}, {"image_url", Key::media}, {"input_audio", Key::media}});
+  static constexpr KnownKeys kMedia({KnownKey<Key>{"url", Key::media_bytes}, {"data", Key::media_bytes}});
 
-  std::span<const KnownKey> known_here;
+  const auto look_up = [text](const auto& known_here) {
+    const Key* known = known_here.find(text);
+    if (known == nullptr && !is_folded(text)) known = known_here.find(FoldedKey(text).text());
+    return known == nullptr ? Key::other : *known;
+  };
   switch (context) {
-    case Context::body: known_here = kBody; break;
-    case Context::stream_options: known_here = kStreamOptions; break;
-    case Context::message: known_here = kMessage; break;
-    case Context::part: known_here = kPart; break;
-    case Context::media: known_here = kMedia; break;
+    case Context::body: return look_up(kBody);
+    case Context::stream_options: return look_up(kStreamOptions);
+    case Context::message: return look_up(kMessage);
+    case Context::part: return look_up(kPart);
+    case Context::media: return look_up(kMedia);
     case Context::outside:
     case Context::options:
     case Context::messages:
     case Context::content:
-    case Context::images: break;
-  }
-  for (const KnownKey& known : known_here) {
-    if (known.text == folded) return known.key;
+    case Context::images: return Key::other;
   }
   return Key::other;
 }
@@ -301,7 +306,7 @@ bool BodyScanner::key(const JsonText& key, Span span) {
     seen_options_ |= bit;
     return false;
   }
-  frame().key = find_key(frame().context, FoldedKey(key.text).text());
+  frame().key = find_key(frame().context, key.text);
   return frame().context == Context::body && frame().key != Key::other && body_key(frame().key, key.text);
 }
 

@@ -69,7 +69,7 @@ class BodyScanner final : private JsonListener {
   bool wants_raw() override;
   void raw(std::string_view bytes, bool last) override;
 
-  static Key find_key(Context context, std::string_view folded);
+  static Key find_key(Context context, std::string_view text);
   Frame& frame() { return frames_[depth_]; }
   bool body_key(Key key, std::string_view text);
   void body_value(const JsonValue& value);

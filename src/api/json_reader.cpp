@@ -80,6 +80,7 @@ struct JsonReader::Cursor {
   JsonListener& listener;
 
   bool more() const { return at != end; }
+  std::string_view rest() const { return {at, end}; }
   std::uint64_t offset() const { return base + static_cast<std::uint64_t>(at - begin); }
   void skip_blanks() {
     while (at != end && is_blank(*at)) ++at;
@@ -111,6 +112,12 @@ bool JsonReader::feed(std::string_view piece, JsonListener& listener) {
   offset_ += piece.size();
   if (raw_ && fault_ == Fault::none) listener.raw({cursor.raw_from, cursor.end}, false);
   return fault_ == Fault::none;
+}
+
+// Text that needs no decoding, where it stands.
+JsonText JsonReader::plain_text(const char* begin, const char* end) {
+  const std::string_view whole(begin, end);
+  return {whole.substr(0, JsonText::kMaxBytes), whole.size() > JsonText::kMaxBytes, false};
 }
 
 // Reads as much as one state can; there is at least one byte.
@@ -167,13 +174,7 @@ void JsonReader::scan_value(Cursor& cursor) {
       break;
     default:
       if (c != '-' && !ascii::is_digit(c)) break;
-      token_at_ = cursor.offset();
-      capturing_ = std::exchange(capture_next_, false);
-      capture_.clear();
-      if (capturing_) capture_.push_back(c);
-      state_ = c == '-' ? State::minus : c == '0' ? State::zero : State::digits;
-      ++cursor.at;
-      return;
+      return begin_number(cursor);
   }
   refuse_character(cursor, "looking for beginning of value");
 }
@@ -200,9 +201,7 @@ void JsonReader::scan_after_value(Cursor& cursor) {
 }
 
 void JsonReader::open(Cursor& cursor, JsonKind kind) {
-  if (depth_ == kMaxJsonDepth) {
-    return refuse(Fault::depth, fmt::format("JSON nested deeper than {}", kMaxJsonDepth));
-  }
+  if (depth_ == kMaxJsonDepth) return refuse_depth();
   const bool told = of_interest();
   if (told) opened_at_[depth_] = cursor.offset();
   const std::uint64_t bit = std::uint64_t{1} << depth_;
@@ -228,13 +227,19 @@ void JsonReader::close(Cursor& cursor, bool empty) {
 
 void JsonReader::begin_string(Cursor& cursor, bool is_key) {
   token_at_ = cursor.offset();
-  string_is_key_ = is_key;
   capturing_ = is_key ? of_interest() : std::exchange(capture_next_, false);
-  capture_.clear();
-  state_ = State::string;
   ++cursor.at;
   raw_ = !is_key && of_interest() && cursor.listener.wants_raw();
   cursor.raw_from = cursor.at;
+
+  const char* const begin = cursor.at;
+  cursor.at = skip_plain(begin, cursor.end);
+  // Most are here whole with nothing to unescape, and need no copy.
+  if (cursor.more() && *cursor.at == '"') return string_ended(cursor, is_key, plain_text(begin, cursor.at));
+  string_is_key_ = is_key;
+  capture_.clear();
+  if (capturing_) capture_.append(begin, cursor.at);
+  state_ = State::string;
 }
 
 void JsonReader::scan_string(Cursor& cursor) {
@@ -247,7 +252,10 @@ void JsonReader::scan_string(Cursor& cursor) {
     }
     if (!cursor.more()) return;
     const char c = *cursor.at;
-    if (c == '"') return string_ended(cursor);
+    if (c == '"') {
+      flush_surrogate();
+      return string_ended(cursor, string_is_key_, capture_.get());
+    }
     if (c == '\\') {
       if (take_plain_escapes(cursor)) continue;
       ++cursor.at;
@@ -363,19 +371,25 @@ void JsonReader::scan_continuation(Cursor& cursor) {
   if (--more_ == 0) state_ = State::string;
 }
 
-void JsonReader::string_ended(Cursor& cursor) {
-  flush_surrogate();
+void JsonReader::string_ended(Cursor& cursor, bool is_key, const JsonText& text) {
   if (std::exchange(raw_, false)) cursor.listener.raw({cursor.raw_from, cursor.at}, true);
   ++cursor.at;
   const Span span{token_at_, cursor.offset() - token_at_};
-  if (!string_is_key_) return scalar_ended(cursor, JsonKind::string, span.length == 2);
+  if (!is_key) return scalar_ended(cursor, JsonKind::string, span.length == 2, text);
   state_ = State::colon;
-  if (of_interest()) capture_next_ = cursor.listener.key(capture_.get(), span);
+  if (of_interest()) capture_next_ = cursor.listener.key(text, span);
+  if (!cursor.more() || *cursor.at != ':') return;
+  ++cursor.at;  // nearly always right behind the key
+  state_ = State::value;
 }
 
 void JsonReader::begin_literal(Cursor& cursor, const Literal& literal) {
   token_at_ = cursor.offset();
   capturing_ = capture_next_ = false;
+  if (cursor.rest().starts_with(literal.text)) {
+    cursor.at += literal.text.size();
+    return scalar_ended(cursor, literal.kind, false, {});
+  }
   literal_ = &literal;
   literal_at_ = 1;
   ++cursor.at;
@@ -388,13 +402,35 @@ void JsonReader::scan_literal(Cursor& cursor) {
     return refuse_character(cursor, fmt::format("in literal {} (expecting '{}')", literal_->text, expected));
   }
   ++cursor.at;
-  if (++literal_at_ == literal_->text.size()) scalar_ended(cursor, literal_->kind, false);
+  if (++literal_at_ == literal_->text.size()) scalar_ended(cursor, literal_->kind, false, {});
+}
+
+void JsonReader::begin_number(Cursor& cursor) {
+  token_at_ = cursor.offset();
+  capturing_ = std::exchange(capture_next_, false);
+  const char* const begin = cursor.at++;
+  if (*begin != '-' && take_integer(cursor)) {
+    return scalar_ended(cursor, JsonKind::number, false, plain_text(begin, cursor.at));
+  }
+  capture_.clear();
+  if (capturing_) capture_.push_back(*begin);
+  state_ = *begin == '-' ? State::minus : *begin == '0' ? State::zero : State::digits;
+}
+
+// The digits behind the first, if they are all here and nothing but an integer. False: left for scan_number.
+bool JsonReader::take_integer(Cursor& cursor) {
+  const char* at = cursor.at;
+  if (at[-1] != '0') at = std::find_if_not(at, cursor.end, ascii::is_digit);
+  if (at == cursor.end || *at == '.' || *at == 'e' || *at == 'E') return false;
+  cursor.at = at;
+  return true;
 }
 
 void JsonReader::scan_number(Cursor& cursor) {
   const char* run = cursor.at;  // what has not been captured yet
-  const auto keep_run = [&] {
+  const auto number_ended = [&] {
     if (capturing_) capture_.append(run, cursor.at);
+    scalar_ended(cursor, JsonKind::number, false, capture_.get());
   };
   for (; cursor.more(); ++cursor.at) {
     const char c = *cursor.at;
@@ -405,16 +441,16 @@ void JsonReader::scan_number(Cursor& cursor) {
         if (digit) continue;
         [[fallthrough]];
       case State::zero:
-        if (c != '.' && !exponent) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        if (c != '.' && !exponent) return number_ended();
         state_ = exponent ? State::exponent : State::point;
         break;
       case State::fraction:
         if (digit) continue;
-        if (!exponent) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        if (!exponent) return number_ended();
         state_ = State::exponent;
         break;
       case State::exponent_digits:
-        if (!digit) return keep_run(), scalar_ended(cursor, JsonKind::number, false);
+        if (!digit) return number_ended();
         break;
       case State::minus:
         if (!digit) return refuse_character(cursor, "in numeric literal");
@@ -435,13 +471,13 @@ void JsonReader::scan_number(Cursor& cursor) {
         state_ = State::exponent_digits;
     }
   }
-  keep_run();
+  if (capturing_) capture_.append(run, cursor.at);
 }
 
-void JsonReader::scalar_ended(Cursor& cursor, JsonKind kind, bool empty) {
+void JsonReader::scalar_ended(Cursor& cursor, JsonKind kind, bool empty, const JsonText& text) {
   value_ended();
   if (!of_interest()) return;
-  const JsonText content = capturing_ ? capture_.get() : JsonText{};
+  const JsonText content = capturing_ ? text : JsonText{};
   capturing_ = false;
   cursor.listener.value({kind, empty, {token_at_, cursor.offset() - token_at_}, content});
 }
@@ -450,6 +486,8 @@ void JsonReader::refuse(Fault fault, std::string message) {
   fault_ = fault;
   message_ = std::move(message);
 }
+
+void JsonReader::refuse_depth() { refuse(Fault::depth, fmt::format("JSON nested deeper than {}", kMaxJsonDepth)); }
 
 void JsonReader::refuse_character(const Cursor& cursor, std::string_view where) {
   refuse(Fault::syntax, fmt::format("invalid character {} {}", quoted(*cursor.at), where));

@@ -113,36 +113,42 @@ class JsonReader {
   bool in_object() const { return (objects_ >> (depth_ - 1) & 1) != 0; }
   bool of_interest() const { return depth_ <= interest_depth_; }
 
-  void step(Cursor& cursor);
-  void scan_value(Cursor& cursor);
-  void scan_key(Cursor& cursor);
-  void scan_after_value(Cursor& cursor);
-  void scan_string(Cursor& cursor);
+  // The way of nearly every byte is one loop, with no calls but those of the listener; what is rare stays out of it.
+  [[gnu::always_inline]] void step(Cursor& cursor);
+  [[gnu::always_inline]] void scan_value(Cursor& cursor);
+  [[gnu::always_inline]] void scan_key(Cursor& cursor);
+  [[gnu::always_inline]] void scan_after_value(Cursor& cursor);
+  [[gnu::always_inline]] void open(Cursor& cursor, JsonKind kind);
+  [[gnu::always_inline]] void close(Cursor& cursor, bool empty);
+  [[gnu::always_inline]] void begin_string(Cursor& cursor, bool is_key);
+  [[gnu::always_inline]] void string_ended(Cursor& cursor, bool is_key, const JsonText& text);
+  [[gnu::always_inline]] void begin_literal(Cursor& cursor, const Literal& literal);
+  [[gnu::always_inline]] void begin_number(Cursor& cursor);
+  [[gnu::always_inline]] static bool take_integer(Cursor& cursor);
+  [[gnu::always_inline]] static JsonText plain_text(const char* begin, const char* end);
+  [[gnu::always_inline]] void scalar_ended(Cursor& cursor, JsonKind kind, bool empty, const JsonText& text);
+
+  [[gnu::noinline]] void scan_string(Cursor& cursor);
   bool take_plain_escapes(Cursor& cursor);
   bool take_whole_characters(Cursor& cursor);
-  void begin_character(Cursor& cursor);
-  void scan_escape(Cursor& cursor);
-  void scan_hex(Cursor& cursor);
-  void scan_continuation(Cursor& cursor);
-  void scan_literal(Cursor& cursor);
-  void scan_number(Cursor& cursor);
+  [[gnu::noinline]] void begin_character(Cursor& cursor);
+  [[gnu::noinline]] void scan_escape(Cursor& cursor);
+  [[gnu::noinline]] void scan_hex(Cursor& cursor);
+  [[gnu::noinline]] void scan_continuation(Cursor& cursor);
+  [[gnu::noinline]] void scan_literal(Cursor& cursor);
+  [[gnu::noinline]] void scan_number(Cursor& cursor);
 
-  void open(Cursor& cursor, JsonKind kind);
-  void close(Cursor& cursor, bool empty);
-  void begin_string(Cursor& cursor, bool is_key);
-  void begin_literal(Cursor& cursor, const Literal& literal);
-  void string_ended(Cursor& cursor);
-  void scalar_ended(Cursor& cursor, JsonKind kind, bool empty);
   void value_ended() { state_ = depth_ == 0 ? State::done : State::after_value; }
-  void take_code_unit(std::uint32_t unit);
+  [[gnu::noinline]] void take_code_unit(std::uint32_t unit);
   // The other half did not come.
   void flush_surrogate() {
     if (high_surrogate_ != 0) replace_surrogate();
   }
-  void replace_surrogate();
+  [[gnu::cold]] void replace_surrogate();
 
-  void refuse(Fault fault, std::string message);
-  void refuse_character(const Cursor& cursor, std::string_view where);
+  [[gnu::cold]] void refuse(Fault fault, std::string message);
+  [[gnu::cold]] void refuse_depth();
+  [[gnu::cold]] void refuse_character(const Cursor& cursor, std::string_view where);
 
   State state_ = State::value;
   Fault fault_ = Fault::none;

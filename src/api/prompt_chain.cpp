@@ -57,6 +57,13 @@ void PromptChain::text(std::string_view piece) {
   fill(partial_, piece, [this](std::string_view block) { add(follow(chain_, block)); });
 }
 
+void PromptChain::end_text() {
+  partial_.bytes[partial_.size++] = '\0';
+  if (partial_.size < kPromptBlock) return;
+  add(follow(chain_, std::string_view(partial_.bytes.data(), kPromptBlock)));
+  partial_.size = 0;
+}
+
 void PromptChain::image(std::string_view piece) {
   if (piece.empty()) return;
   if (!in_image_) {

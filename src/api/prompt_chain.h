@@ -38,7 +38,7 @@ class PromptChain {
   explicit PromptChain(std::uint64_t salt = 0) : chain_(salt) {}
 
   void text(std::string_view piece);
-  void end_text() { text(std::string_view("\0", 1)); }
+  void end_text();
   void image(std::string_view piece);
   void end_image();
 
