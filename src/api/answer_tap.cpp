@@ -69,14 +69,15 @@ void AnswerTap::feed(std::string_view piece) {
     return payload(piece);
   }
   while (!piece.empty()) {
+    if (!line_open_ && piece.front() == '\n') {
+      line_was_empty_ = true;
+      piece.remove_prefix(1);
+      continue;
+    }
     const auto end = piece.find('\n');
     const std::string_view line = piece.substr(0, end);
     if (end == std::string_view::npos) return line_part(line);
     piece.remove_prefix(end + 1);
-    if (!line_open_ && line.empty()) {
-      line_was_empty_ = true;
-      continue;
-    }
     if (!line_open_ && is_ordinary(line)) {
       ++messages_;
       line_was_empty_ = false;

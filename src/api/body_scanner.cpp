@@ -110,12 +110,13 @@ bool is_folded(std::string_view key) {
 }
 
 // Options are a map on the node, so their names are compared byte by byte.
-std::optional<ReloadOption> reload_option(std::string_view key) {
-  for (std::size_t i = 0; i < kReloadOptionCount; ++i) {
-    const auto option = static_cast<ReloadOption>(i);
-    if (option != ReloadOption::shift && key == name(option)) return option;
-  }
-  return std::nullopt;
+const ReloadOption* reload_option(std::string_view key) {
+  constexpr auto known = [](ReloadOption option) { return KnownKey<ReloadOption>{name(option), option}; };
+  static constexpr KnownKeys kOptions({known(ReloadOption::num_ctx), known(ReloadOption::num_batch),
+                                       known(ReloadOption::num_gpu), known(ReloadOption::main_gpu),
+                                       known(ReloadOption::use_mmap), known(ReloadOption::num_thread),
+                                       known(ReloadOption::draft_num_predict)});
+  return kOptions.find(key);
 }
 
 // Nothing that a terminal, a log or a header would not show as one character: no controls (C0, DEL, C1), no line or
@@ -297,8 +298,8 @@ bool BodyScanner::key(const JsonText& key, Span span) {
   frame().key_span = span;
   if (key.overflow) return false;
   if (frame().context == Context::options) {
-    const auto option = reload_option(key.text);
-    if (!option) return false;
+    const ReloadOption* const option = reload_option(key.text);
+    if (option == nullptr) return false;
     frame().key = Key::reload_option;
     frame().option = *option;
     const std::uint32_t bit = 1U << static_cast<unsigned>(*option);

@@ -12,20 +12,36 @@
 
 namespace drover::api {
 
+#ifdef __SSE2__
+// Of sixteen bytes those that skip_plain stops at, as bytes of ones.
+inline __m128i not_plain(const char* at) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  // The comparison is signed, so that bytes from 0x80 up count as below a blank too.
+  return _mm_or_si128(
+      _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
+      _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
+}
+#endif
+
 // The first byte of [at, end) that needs a look inside a JSON string: a quote, a backslash, a control character or the
-// beginning of a character beyond ASCII; `end` if there is none. Sixteen bytes a step where the machine can.
+// beginning of a character beyond ASCII; `end` if there is none. Sixteen bytes, then 32 a step where the machine can:
+// most strings are short, and most bytes are in long ones.
 inline const char* skip_plain(const char* at, const char* end) {
 #ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i blank = _mm_set1_epi8(' ');
-  while (end - at >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    // The comparison is signed, so that bytes from 0x80 up count as below a blank too.
-    const __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-                                         _mm_cmplt_epi8(bytes, blank));
-    const int mask = _mm_movemask_epi8(special);
-    if (mask != 0) return at + std::countr_zero(static_cast<unsigned>(mask));
+  const auto bits = [](__m128i bytes) { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); };
+  if (end - at >= 16) {
+    const unsigned first = bits(not_plain(at));
+    if (first != 0) return at + std::countr_zero(first);
+    at += 16;
+  }
+  for (; end - at >= 32; at += 32) {
+    const __m128i low = not_plain(at);
+    const __m128i high = not_plain(at + 16);
+    if (bits(_mm_or_si128(low, high)) != 0) return at + std::countr_zero(bits(low) | bits(high) << 16);
+  }
+  if (end - at >= 16) {
+    const unsigned last = bits(not_plain(at));
+    if (last != 0) return at + std::countr_zero(last);
     at += 16;
   }
 #endif

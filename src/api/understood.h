@@ -44,7 +44,19 @@ enum class ReloadOption : std::uint8_t {
   shift,
 };
 inline constexpr std::size_t kReloadOptionCount = 8;
-std::string_view name(ReloadOption option);
+constexpr std::string_view name(ReloadOption option) {
+  switch (option) {
+    case ReloadOption::num_ctx: return "num_ctx";
+    case ReloadOption::num_batch: return "num_batch";
+    case ReloadOption::num_gpu: return "num_gpu";
+    case ReloadOption::main_gpu: return "main_gpu";
+    case ReloadOption::use_mmap: return "use_mmap";
+    case ReloadOption::num_thread: return "num_thread";
+    case ReloadOption::draft_num_predict: return "draft_num_predict";
+    case ReloadOption::shift: return "shift";
+  }
+  return "";
+}
 
 struct ReloadSetting {
   ReloadOption option = ReloadOption::num_ctx;
