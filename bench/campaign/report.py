@@ -29,7 +29,7 @@ def bar_for(measure: Measure, peer: str) -> Bar | None:
 
 def print_row(result: RowResult, titles: dict[str, str], rounds: int) -> None:
     row = result.row
-    print(f"\n{row.name}: {row.title}{'' if row.log else ' (no access logs)'}")
+    print(f"\n{row.name}: {row.title}")
     print(table_line(HEADS))
     for measure in row.measures:
         ours = median(result.values(measure, "drover", rounds))
