@@ -1,5 +1,6 @@
 """Processes on given cores, and what the kernel says of their time and memory."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 PROXY_CORE = 0  # the proxy that is measured, alone
@@ -151,6 +153,18 @@ def install(packages: list[str], why: str) -> None:
     if shutil.which("systemctl"):
         subprocess.run([*as_root, "systemctl", "disable", "--now", *missing], stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def alone():
+    """Two benchmarks at once would measure one another."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "running", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("another benchmark is running on this machine") from None
+        yield
 
 
 def is_installed(package: str) -> bool:
