@@ -1,7 +1,9 @@
 """The commit that a change is measured against, built beside it."""
 
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +90,18 @@ def _build(root: Path, tree: Path) -> None:
     # the files of our own, so that ccache knows every file in which the two do not differ.
     view = ["unshare", "--user", "--map-root-user", "--mount"]
     if subprocess.run([*view, "mount", "--bind", tree, root], capture_output=True).returncode == 0:
+        at = root
         command = [*view, "sh", "-c", f'mount --bind "{tree}" "{root}" && cd "{root}" && {steps}']
     else:
+        at = tree
         command = ["sh", "-c", f'cd "{tree}" && {steps}']
+    _forget_build_at_another_path(tree, at)
     subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _forget_build_at_another_path(tree: Path, at: Path) -> None:
+    """CMake refuses to go on with a build whose sources have moved."""
+    build = tree / "build" / "release"
+    with contextlib.suppress(FileNotFoundError):
+        if f"CMAKE_HOME_DIRECTORY:INTERNAL={at}\n" not in (build / "CMakeCache.txt").read_text():
+            shutil.rmtree(build)
