@@ -44,7 +44,7 @@ net::Task<bool> Admin::answer(wire::ServerConnection& client, const wire::Incomi
     const http::Reject& reject = client.refusal();
     co_return co_await client.answer(request, {.status = reject.status, .content_type = kText, .body = reject.detail});
   }
-  const http::RequestHead& head = request.head;
+  const http::RequestHead& head = *request.head;
   if (!pages_.published()->hosts.allows(head.host())) {
     co_return co_await client.answer(request, {.status = 421, .content_type = kText, .body = "unknown host name"});
   }

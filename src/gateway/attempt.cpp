@@ -134,7 +134,7 @@ net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request)
                                  .host = node_.host,
                                  .framing = {http::BodyKind::length, request.body.size()},
                                  .own = own},
-                                &exchange_.incoming.head);
+                                exchange_.incoming.head.get());
   auto sent = co_await upstream_->send(head, request.body, exchange_.settings().silence);
   exchange_.loop().give_back(std::move(head));
   co_return sent;

@@ -27,8 +27,10 @@ BodyPool::Block BodyPool::take(std::size_t bytes) {
 
 void BodyPool::give_back(Block block) {
   if (block.size > kLargest || block.size > room_) return;
+  auto& free = free_[static_cast<std::size_t>(std::countr_zero(block.size / kSmallest))];
+  if (free.size() >= kKeptOfASize) return;
   room_ -= block.size;
-  free_[static_cast<std::size_t>(std::countr_zero(block.size / kSmallest))].push_back(std::move(block.bytes));
+  free.push_back(std::move(block.bytes));
 }
 
 void BodyMemory::reserve(std::size_t bytes) {

@@ -32,6 +32,7 @@ class BodyPool {
  private:
   static constexpr std::size_t kSmallest = 1 << 10, kLargest = 1 << 20;
   static constexpr std::size_t kSizes = 11;
+  static constexpr std::size_t kKeptOfASize = 64;  // a burst's surplus goes back to malloc
 
   std::array<std::vector<std::unique_ptr<char[]>>, kSizes> free_;
   std::size_t room_;  // for further free blocks

@@ -36,7 +36,7 @@ std::shared_ptr<PatientCall> start_call(Exchange& exchange, const NodeAddress& n
       .host = node.host,
       .body = body,
       .connect = exchange.settings().connect,
-      .user_agent = std::string(exchange.incoming.head.find(http::Known::user_agent).value_or(std::string_view{}))};
+      .user_agent = std::string(exchange.incoming.head->find(http::Known::user_agent).value_or(std::string_view{}))};
   exchange.worker.run_in_background(
       carry_out(exchange.worker, node, std::move(request), after(exchange.loop().now(), time), call));
   return call;

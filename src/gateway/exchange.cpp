@@ -113,7 +113,7 @@ void account(Exchange& exchange) {
   record.time = exchange.loop().wall() - total;
   const std::string client = net::ip_text(exchange.client.stream().peer());
   record.client = client;
-  record.method = exchange.incoming.head.method_text();
+  record.method = exchange.incoming.head ? exchange.incoming.head->method_text() : "POST";  // dropped: it was a prompt
   record.route = routed ? api::label(exchange.match.route) : std::string_view{};
   record.dialect = exchange.dialect;
   record.model = exchange.model;

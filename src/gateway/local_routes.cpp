@@ -62,7 +62,7 @@ net::Task<bool> serve_local(Exchange& exchange) {
 net::Task<bool> serve_show(Exchange& exchange) {
   BufferLease lease(exchange.worker.shared().buffers);
   PromptBody body(api::Route::show, {.small = exchange.settings().small_body}, lease, exchange.worker.bodies(),
-                  api::Coding::identity, exchange.incoming.head.content_length());
+                  api::Coding::identity, exchange.incoming.head->content_length());
   const auto read = co_await exchange.client.read_body(exchange.incoming, body);
   exchange.received = Bytes{body.text().size()};
   if (read != wire::ServerConnection::Read::complete) co_return co_await answer_unread(exchange, read);
@@ -83,7 +83,7 @@ net::Task<bool> serve_show(Exchange& exchange) {
   }
   exchange.known_model = model->name;
   const bool plain = understood.verbose != api::Switch::on && understood.system.absent_or_empty() &&
-                     !understood.options.filled() && !wants_its_own_show(exchange.incoming.head);
+                     !understood.options.filled() && !wants_its_own_show(*exchange.incoming.head);
   if (plain) {
     const auto known = exchange.published->fleet->show(*model);
     if (known && !known->body.empty()) co_return co_await answer_here(exchange, 200, kJson, known->body);
@@ -102,7 +102,7 @@ net::Task<bool> answer_unmatched(Exchange& exchange) {
       co_return co_await answer_here(exchange, 405, api::kPlainPageType, api::kWrongMethodPage, own);
     }
     case api::MatchKind::redirect: {
-      const std::string_view query = exchange.incoming.head.query();
+      const std::string_view query = exchange.incoming.head->query();
       const std::string location = fmt::format("{}{}{}", match.location, query.empty() ? "" : "?", query);
       const std::array<http::Field, 1> own{{{"Location", location}}};
       const bool is_get = match.status == 301;

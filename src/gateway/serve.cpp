@@ -33,7 +33,7 @@ constexpr std::size_t kMaxRequestId = 128;
 
 // The client's own request id if it is fit to be repeated, else one of ours.
 std::string request_id(Exchange& exchange) {
-  const auto theirs = exchange.incoming.head.find(http::Known::x_request_id);
+  const auto theirs = exchange.incoming.head->find(http::Known::x_request_id);
   const auto is_plain = [](char c) { return ascii::is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':'; };
   if (theirs && !theirs->empty() && theirs->size() <= kMaxRequestId && std::ranges::all_of(*theirs, is_plain)) {
     return std::string(*theirs);
@@ -46,7 +46,7 @@ std::string request_id(Exchange& exchange) {
 
 // Host and Origin: who may use this listener at all. nullopt: go on.
 std::optional<api::Refusal> refuse_by_name(Exchange& exchange, bool& preflight) {
-  const http::RequestHead& head = exchange.incoming.head;
+  const http::RequestHead& head = *exchange.incoming.head;
   if (!exchange.published->hosts.allows(head.host())) {
     return api::Refusal{api::Reason::host, 421, "the gateway does not answer to this host name; add it under `hosts`"};
   }
@@ -196,15 +196,38 @@ std::string head_for_client(Exchange& exchange, const http::ResponseHead& head, 
   http::append_relayed_response(text, head,
                                 {.framing = framing,
                                  .keep_alive = exchange.client.keep_alive(exchange.incoming),
-                                 .client_minor = exchange.incoming.head.minor(),
+                                 .client_minor = exchange.incoming.head->minor(),
                                  .own = own.all()});
   return text;
 }
 
-// The node's answer begins: its head goes out with the first piece of its body, then the rest as it comes.
-net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder::Piece first, bool may_be_silent) {
+observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
+  using observe::AttemptOutcome;
+  switch (relayed) {
+    case observe::Outcome::ok: return AttemptOutcome::ok;
+    case observe::Outcome::cancelled: return AttemptOutcome::cancelled;
+    default: return AttemptOutcome::truncated;
+  }
+}
+
+void count_attempt(Exchange& exchange, observe::AttemptOutcome outcome) {
+  exchange.worker.metrics().node(exchange.node).attempts[static_cast<std::size_t>(outcome)].add();
+}
+
+// An answer that has begun on a node: the first piece of its body is at hand, and nothing may suspend before it is
+// passed on.
+struct Begun {
+  net::Pooled<Attempt> attempt;
+  wire::BodyDecoder::Piece first;
+  bool may_be_silent;  // the node may say nothing for long, as long as it is alive
+};
+
+// The node's answer begins: its head goes out with the first piece of its body, then the rest as it comes. True: the
+// connection can carry another request.
+net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
+  Attempt& attempt = *begun.attempt;
   const http::ResponseHead& head = attempt.upstream().head();
-  const int minor = exchange.incoming.head.minor();
+  const int minor = exchange.incoming.head->minor();
   const api::Framing framing = api::framing_of(head.content_type());
   exchange.streams = framing != api::Framing::single;
   exchange.phase = observe::Phase::streaming;
@@ -218,7 +241,7 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
                  .shape = shape_of(framing),
                  .opaque = !head.find(http::Known::content_encoding).value_or("identity").starts_with("identity"),
                  .deadline = exchange.deadline,
-                 .may_be_silent = [&] { return may_be_silent && attempt.node_is_alive(); }};
+                 .may_be_silent = [&] { return begun.may_be_silent && attempt.node_is_alive(); }};
   if (head.body() == http::BodyKind::length) {
     task.framing = {http::BodyKind::length, head.content_length().value_or(0)};
   } else if (minor == 0) {
@@ -227,11 +250,12 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
   }
   task.head = head_for_client(exchange, head, task.framing);
   attempt.upstream().drop_head();
+  exchange.client.drop_head(exchange.incoming);
 
   api::AnswerTap tap(exchange.match.route, framing);
   BufferLease buffered(exchange.worker.shared().buffers);
-  const Relayed relayed =
-      co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(), std::move(task), first);
+  const Relayed relayed = co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(),
+                                         std::move(task), begun.first);
   exchange.sent = relayed.sent.value;
   exchange.worker.metrics().paused.add(relayed.pauses);
   if (relayed.end == Relayed::End::truncated && relayed.cause == observe::CutCause::protocol) {
@@ -242,6 +266,8 @@ net::Task<> relay_answer(Exchange& exchange, Attempt& attempt, wire::BodyDecoder
   take_over(exchange, relayed, attempt.slot());
   attempt.slot().durations = durations_of(exchange.metrics);
   if (relayed.end == Relayed::End::complete || relayed.end == Relayed::End::done_false) attempt.complete();
+  count_attempt(exchange, outcome_of(exchange.outcome));
+  co_return !exchange.client.closing();
 }
 
 // ---- try
@@ -289,19 +315,6 @@ observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
   return failure.answer->status < 500 ? AttemptOutcome::client_error : AttemptOutcome::server_error;
 }
 
-observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
-  using observe::AttemptOutcome;
-  switch (relayed) {
-    case observe::Outcome::ok: return AttemptOutcome::ok;
-    case observe::Outcome::cancelled: return AttemptOutcome::cancelled;
-    default: return AttemptOutcome::truncated;
-  }
-}
-
-void count_attempt(Exchange& exchange, observe::AttemptOutcome outcome) {
-  exchange.worker.metrics().node(exchange.node).attempts[static_cast<std::size_t>(outcome)].add();
-}
-
 // Tells the scheduler and the control loop what a failed attempt says about the node.
 void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   Slot& slot = attempt.slot();
@@ -331,9 +344,10 @@ net::Task<bool> answer_cancelled(Exchange& exchange) {
   co_return false;
 }
 
-// Tries one node after another until an answer has begun, by rule R. The request is bound to a node only when one has a
-// free slot for it; a client that leaves ends whatever is under way.
-net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, PromptBody& body) {
+// Tries one node after another until an answer has begun, by rule R. Otherwise the client has been answered: whether
+// its connection can carry another request. The request is bound to a node only when one has a free slot for it; a
+// client that leaves ends whatever is under way.
+net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_view model_key, PromptBody& body) {
   const api::Understood& understood = body.understood();  // until the answer begins
   const ReloadOptions options = reload_options(understood, body.text());
   const bool may_be_silent =
@@ -358,37 +372,35 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, Prompt
                                 .pinned = std::nullopt},
                                options);
     if (!slot) {
-      if (slot.error().kind == NotAdmitted::Kind::cancelled) co_return co_await answer_cancelled(exchange);
-      if (last && slot.error().why != balance::Why::deadline) co_return co_await answer_failure(exchange, *last);
-      co_return co_await answer_refusal(exchange, refusal_for(exchange, slot.error().why), slot.error().retry_after);
+      if (slot.error().kind == NotAdmitted::Kind::cancelled)
+        co_return std::unexpected(co_await answer_cancelled(exchange));
+      if (last && slot.error().why != balance::Why::deadline)
+        co_return std::unexpected(co_await answer_failure(exchange, *last));
+      const NotAdmitted& why = slot.error();
+      co_return std::unexpected(co_await answer_refusal(exchange, refusal_for(exchange, why.why), why.retry_after));
     }
     const std::shared_ptr<const Published>& published = exchange.worker.published();
     const NodeAddress* node = published->node(slot->node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    Attempt attempt(exchange, published, *node, std::move(*slot));
+    auto attempt = net::make_pooled<Attempt>(exchange, published, *node, std::move(*slot));
     exchange.node = node->name;
     bool fresh = false;
     while (true) {
       ++exchange.attempts;
-      auto first = co_await attempt.start(request, fresh);
-      if (first) {
-        body.drop();  // an answer that has begun is not asked for again
-        co_await relay_answer(exchange, attempt, *first, may_be_silent);
-        count_attempt(exchange, outcome_of(exchange.outcome));
-        co_return !exchange.client.closing();
-      }
+      auto first = co_await attempt->start(request, fresh);
+      if (first) co_return Begun{std::move(attempt), *first, may_be_silent};
       last = std::move(first.error());
       if (last->error.code == ErrorCode::cancelled) {
         count_attempt(exchange, observe::AttemptOutcome::cancelled);
-        co_return co_await answer_cancelled(exchange);
+        co_return std::unexpected(co_await answer_cancelled(exchange));
       }
       if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
       const auto retry =
           balance::retry_after(last->error, {.number = exchange.attempts - stale,
                                              .limit = exchange.worker.published()->attempts,
                                              .sent_to_client = Bytes{0},
-                                             .reused_connection = attempt.reused_connection(),
+                                             .reused_connection = attempt->reused_connection(),
                                              .replayable = true,
                                              .runner_deaths = runner_deaths,
                                              .route = balance::RouteKind::inference,
@@ -399,11 +411,11 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, Prompt
         ++stale;
         continue;
       }
-      learn_from(exchange, attempt, last->error);
-      if (retry == balance::Retry::no) co_return co_await answer_failure(exchange, *last);
+      learn_from(exchange, *attempt, last->error);
+      if (retry == balance::Retry::no) co_return std::unexpected(co_await answer_failure(exchange, *last));
       exchange.worker.metrics().retries[static_cast<std::size_t>(last->reason)].add();
       // A node whose load queue is full is no worse for it: the scheduler starts no loads there for a while.
-      if (last->error.code != ErrorCode::server_busy) excluded.push_back(attempt.slot().node());
+      if (last->error.code != ErrorCode::server_busy) excluded.push_back(attempt->slot().node());
       kind = retry == balance::Retry::requeue ? balance::RetryKind::lost_node : balance::RetryKind::budgeted;
       break;
     }
@@ -414,7 +426,7 @@ net::Task<bool> try_nodes(Exchange& exchange, std::string_view model_key, Prompt
 // -----------------------------------------------------------------------------------------------------
 
 net::Task<bool> serve_inference(Exchange& exchange) {
-  const http::RequestHead& head = exchange.incoming.head;
+  const http::RequestHead& head = *exchange.incoming.head;
   const api::Route route = exchange.match.route;
   const api::BodyBounds bounds{.prompt = exchange.settings().prompt_body, .small = exchange.settings().small_body};
   const auto coding = api::body_coding(route, head.content_encoding());
@@ -454,8 +466,10 @@ net::Task<bool> serve_inference(Exchange& exchange) {
     case api::Command::unload: co_return co_await serve_unload(exchange, *model, std::string(body.text()));
     case api::Command::none: break;
   }
-  const std::string key = model->key;
-  co_return co_await try_nodes(exchange, key, body);
+  auto begun = co_await try_nodes(exchange, model->key, body);  // the key lives as long as exchange.published
+  if (!begun) co_return begun.error();
+  body.drop();  // an answer that has begun is not asked for again
+  co_return co_await relay_answer(exchange, std::move(*begun));
 }
 
 net::Task<bool> serve_route(Exchange& exchange) {
@@ -480,7 +494,7 @@ net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
     answered = co_await answer_reject(exchange);
   } else {
     exchange.request_id = request_id(exchange);
-    exchange.match = api::match(exchange.incoming.head.method(), exchange.incoming.head.path());
+    exchange.match = api::match(exchange.incoming.head->method(), exchange.incoming.head->path());
     if (exchange.match.kind == api::MatchKind::route) exchange.dialect = api::dialect(exchange.match.route);
     bool preflight = false;
     if (auto refusal = refuse_by_name(exchange, preflight)) {

@@ -103,8 +103,8 @@ net::Task<> FakeNode::serve(std::unique_ptr<net::Stream> stream) {
       co_await stream->read_some(kNever);
       break;
     }
-    const std::string path(request.head.path());
-    if (request.head.method() == http::Method::get || path == "/api/show") {
+    const std::string path(request.head->path());
+    if (request.head->method() == http::Method::get || path == "/api/show") {
       ++probes_;
       if (!co_await client.answer(request, {.content_type = "application/json", .body = probe_answer(path)})) break;
     } else {

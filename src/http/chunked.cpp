@@ -1,7 +1,7 @@
 #include "http/chunked.h"
 
 #include <algorithm>
-#include <bit>
+#include <charconv>
 
 #include "base/check.h"
 #include "http/head_syntax.h"
@@ -120,11 +120,10 @@ bool ChunkedDecoder::fail(std::string_view reason) {
 }
 
 std::size_t write_chunk_prefix(std::uint64_t size, char* out) {
-  const auto digits = static_cast<std::size_t>(std::bit_width(size | 1) + 3) / 4;
-  for (std::size_t i = digits; i-- > 0; size >>= 4) out[i] = "0123456789abcdef"[size & 0xf];
-  out[digits] = '\r';
-  out[digits + 1] = '\n';
-  return digits + kChunkEnd.size();
+  char* end = std::to_chars(out, out + kChunkPrefixMax - kChunkEnd.size(), size, 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  return static_cast<std::size_t>(end - out);
 }
 
 }  // namespace drover::http

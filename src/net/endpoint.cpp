@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+
 #include <algorithm>
 #include <cstring>
 
@@ -53,8 +56,18 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 std::string ip_text(const Endpoint& endpoint) {
+  if (!endpoint.v6) {
+    // Asked for with every request: inet_ntop goes through printf.
+    std::string text;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::array<char, 3> digits;
+      if (i > 0) text += '.';
+      text.append(digits.data(), std::to_chars(digits.begin(), digits.end(), endpoint.ip[i]).ptr);
+    }
+    return text;
+  }
   char text[INET6_ADDRSTRLEN] = "";
-  ::inet_ntop(endpoint.v6 ? AF_INET6 : AF_INET, endpoint.ip.data(), text, sizeof text);
+  ::inet_ntop(AF_INET6, endpoint.ip.data(), text, sizeof text);
   return text;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kStep = 64;     // bytes between two size classes
 constexpr std::size_t kClasses = 96;  // larger frames go to malloc
-constexpr std::size_t kKeep = 1024;   // free frames kept per class; a burst's surplus goes back to malloc
+constexpr std::size_t kKeep = 64;   // free frames kept per class; a burst's surplus goes back to malloc
 
 struct FreeFrame {
   FreeFrame* next;

@@ -63,16 +63,16 @@ net::Task<bool> Connection::run() {
 }
 
 net::Task<After> Connection::serve(wire::Incoming& request) {
-  const std::string path(request.head.path());
+  const std::string path(request.head->path());
   if (path == "/sim/faults" || path == "/sim/state") {
     const auto body = co_await body_of(request);
     if (!body) co_return After::broken;
     co_return co_await reply(request, control(request, *body));
   }
-  const Access access = access_of(request.head.host(), request.head.origin(), server_.endpoint().is_loopback());
+  const Access access = access_of(request.head->host(), request.head->origin(), server_.endpoint().is_loopback());
   if (!access.allowed) co_return co_await reply(request, {.status = 403, .type = ""});
-  if (access.cross_origin && request.head.method() == http::Method::options) co_return co_await preflight(request);
-  const api::RouteMatch match = api::match(request.head.method(), path);
+  if (access.cross_origin && request.head->method() == http::Method::options) co_return co_await preflight(request);
+  const api::RouteMatch match = api::match(request.head->method(), path);
   if (auto refused = unrouted(request, match)) co_return co_await reply(request, std::move(*refused));
   ++server_.counts_.requests[std::string(api::label(match.route))];
   if (api::kind(match.route) == api::RouteClass::inference) co_return co_await infer(request, match.route);
@@ -90,7 +90,7 @@ net::Task<After> Connection::infer(wire::Incoming& request, api::Route route) {
   wire::TextBody body(kLongestBody);
   const Read read = co_await connection_.read_body(request, body);
   if (read != Read::complete) {
-    const bool chunked = request.head.body() == http::BodyKind::chunked;
+    const bool chunked = request.head->body() == http::BodyKind::chunked;
     if (read == Read::ended && chunked && !openai && go_decode(body.text())) {
       Exchange exchange(server_, connection_, request, route);
       co_await exchange.run_into_leak(body.text());
@@ -98,7 +98,7 @@ net::Task<After> Connection::infer(wire::Incoming& request, api::Route route) {
     co_return After::broken;
   }
   std::string text = body.text();
-  if (openai && request.head.find(http::Known::content_encoding) == "zstd") {
+  if (openai && request.head->find(http::Known::content_encoding) == "zstd") {
     auto decoded = decompress(text);
     if (!decoded) {
       const ErrorAnswer error = error_answer(api::Route::chat, decoded.error(), false);
@@ -154,7 +154,7 @@ std::optional<Connection::Reply> Connection::unrouted(const wire::Incoming& requ
                    .allow = std::string(match.allow)};
     case api::MatchKind::redirect: {
       std::string location(match.location);
-      if (!request.head.query().empty()) location.append("?").append(request.head.query());
+      if (!request.head->query().empty()) location.append("?").append(request.head->query());
       const bool page = match.status == 301;
       return Reply{.status = match.status,
                    .type = page ? "text/html; charset=utf-8" : "",
@@ -221,8 +221,8 @@ Connection::Reply Connection::show(const std::string& body) {
 
 Connection::Reply Connection::control(const wire::Incoming& request, const std::string& body) {
   const std::string type(kBareJson);
-  const http::Method method = request.head.method();
-  if (request.head.path() == "/sim/state") {
+  const http::Method method = request.head->method();
+  if (request.head->path() == "/sim/state") {
     if (method != http::Method::get) return {.status = 405, .type = type, .allow = "GET"};
     return {.type = type, .body = to_text(server_.state())};
   }

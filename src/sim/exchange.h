@@ -56,7 +56,7 @@ class Exchange {
   net::Task<After> whole(int status, std::string_view type, std::string_view body, bool in_chunks = false);
   net::Task<After> refuse(const Failure& failure, bool streamed);
   net::Task<After> settled();
-  bool can_chunk() const { return incoming_.head.minor() > 0; }
+  bool can_chunk() const { return incoming_.head->minor() > 0; }
 
   Server& server_;
   wire::ServerConnection& connection_;

@@ -18,8 +18,8 @@ constexpr std::size_t kKnownLength = 2'048;
 std::string answer_head(wire::ServerConnection& connection, const wire::Incoming& request, const HeadOptions& options) {
   std::vector<http::Field> fields(options.fields.begin(), options.fields.end());
   if (!options.type.empty()) fields.push_back({"Content-Type", options.type});
-  if (access_of(request.head.host(), request.head.origin(), options.loopback).cross_origin) {
-    fields.push_back({"Access-Control-Allow-Origin", request.head.origin()});
+  if (access_of(request.head->host(), request.head->origin(), options.loopback).cross_origin) {
+    fields.push_back({"Access-Control-Allow-Origin", request.head->origin()});
     fields.push_back({"Vary", "Origin"});
   }
   std::ranges::sort(fields, {}, &http::Field::name);
@@ -28,7 +28,7 @@ std::string answer_head(wire::ServerConnection& connection, const wire::Incoming
   for (const http::Field& field : fields) http::append_field(text, field.name, field.value);
   connection.append_date(text);
   http::append_framing(text, options.framing);
-  http::append_connection(text, connection.keep_alive(request), request.head.minor());
+  http::append_connection(text, connection.keep_alive(request), request.head->minor());
   http::end_head(text);
   return text;
 }
@@ -36,10 +36,10 @@ std::string answer_head(wire::ServerConnection& connection, const wire::Incoming
 std::string whole_answer(wire::ServerConnection& connection, const wire::Incoming& request, HeadOptions options,
                          std::string_view body, bool in_chunks) {
   if (options.status == 204) return answer_head(connection, request, options);
-  const bool chunked = (in_chunks || body.size() > kKnownLength) && request.head.minor() > 0;
+  const bool chunked = (in_chunks || body.size() > kKnownLength) && request.head->minor() > 0;
   options.framing = {chunked ? http::BodyKind::chunked : http::BodyKind::length, chunked ? 0 : body.size()};
   std::string text = answer_head(connection, request, options);
-  if (request.head.method() == http::Method::head) return text;
+  if (request.head->method() == http::Method::head) return text;
   if (!chunked) return text.append(body);
   if (!body.empty()) text += fmt::format("{:x}\r\n{}\r\n", body.size(), body);
   return text.append(http::kLastChunk);

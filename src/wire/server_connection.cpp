@@ -31,12 +31,13 @@ net::Task<bool> ServerConnection::wait_for_request() {
 
 net::Task<Read> ServerConnection::read_head(Incoming& into) {
   const Mono deadline = loop_.now() + limits_.head_time;
+  into.head = net::make_pooled<http::RequestHead>();
   into.head_bytes = carry_.empty() ? loop_.take_string() : std::exchange(carry_, {});
   std::size_t seen = 0;
   while (true) {
     if (into.head_bytes.size() > seen) {
       // Bytes of our own: a pipelined request, or a head that came in pieces.
-      auto outcome = http::parse(into.head_bytes, limits_.head, into.head, seen);
+      auto outcome = http::parse(into.head_bytes, limits_.head, *into.head, seen);
       if (outcome.state == http::ParseOutcome::State::rejected) {
         co_return refuse(outcome.reject.status, outcome.reject.reason, std::move(outcome.reject.detail));
       }
@@ -45,7 +46,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
         std::copy(behind.begin(), behind.end(), loop_.buffer().begin());
         behind_ = loop_.buffer().first(behind.size());
         into.head_bytes.resize(outcome.consumed);
-        into.head.rebase(into.head_bytes.data());
+        into.head->rebase(into.head_bytes.data());
         break;
       }
       seen = into.head_bytes.size();
@@ -62,7 +63,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
       continue;
     }
     // The usual case: the whole head in one read, parsed where it lies and copied once.
-    auto outcome = http::parse(*bytes, limits_.head, into.head);
+    auto outcome = http::parse(*bytes, limits_.head, *into.head);
     if (outcome.state == http::ParseOutcome::State::rejected) {
       co_return refuse(outcome.reject.status, outcome.reject.reason, std::move(outcome.reject.detail));
     }
@@ -72,12 +73,13 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
       continue;
     }
     into.head_bytes = bytes->substr(0, outcome.consumed);
-    into.head.rebase(into.head_bytes.data());
+    into.head->rebase(into.head_bytes.data());
     behind_ = loop_.buffer().subspan(outcome.consumed, bytes->size() - outcome.consumed);
     break;
   }
   if (++requests_ >= limits_.requests) closing_ = true;
-  into.body = BodyDecoder{into.head.body(), into.head.content_length()};
+  into.keep_alive = into.head->keep_alive();
+  into.body = BodyDecoder{into.head->body(), into.head->content_length()};
   into.body_read = into.body.empty();
   if (into.body_read) carry_.assign(behind_.begin(), behind_.end());
   co_return Read::complete;
@@ -104,7 +106,7 @@ net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
   if (request.body_read) co_return Read::complete;
   if (!behind_.empty()) {
     if (const auto ended = feed(request, sink, std::exchange(behind_, {}), false)) co_return *ended;
-  } else if (request.head.expects_continue()) {
+  } else if (request.head->expects_continue()) {
     if (!stream_.write("HTTP/1.1 100 Continue\r\n\r\n")) co_return Read::ended;
   }
   const Mono start = loop_.now();
@@ -145,9 +147,9 @@ net::Task<bool> ServerConnection::answer(const Incoming& request, Answer answer)
   for (const http::Field& field : answer.fields) http::append_field(head, field.name, field.value);
   const bool has_body = answer.status != 204 && answer.status != 304;
   if (has_body) http::append_framing(head, {http::BodyKind::length, answer.body.size()});
-  http::append_connection(head, keep_alive(request), request.head.minor());
+  http::append_connection(head, keep_alive(request), request.head->minor());
   http::end_head(head);
-  const bool send_body = has_body && request.head.method() != http::Method::head;
+  const bool send_body = has_body && request.head->method() != http::Method::head;
   const std::array<std::string_view, 2> pieces{head, send_body ? answer.body : std::string_view{}};
   const bool written = stream_.write(pieces).has_value();
   loop_.give_back(std::move(head));
@@ -173,13 +175,19 @@ class Discard final : public BodySink {
 
 }  // namespace
 
+void ServerConnection::drop_head(Incoming& request) {
+  request.head.reset();
+  loop_.give_back(std::move(request.head_bytes));
+  request.head_bytes = {};
+}
+
 net::Task<bool> ServerConnection::finish_request(Incoming& request) {
   if (!keep_alive(request)) co_return false;
   if (request.body_read) {
-    loop_.give_back(std::move(request.head_bytes));
+    drop_head(request);
     co_return true;
   }
-  if (request.head.content_length() > limits_.drained.value || request.head.expects_continue()) co_return false;
+  if (request.head->content_length() > limits_.drained.value || request.head->expects_continue()) co_return false;
   Discard discard(limits_.drained);
   co_return co_await read_body(request, discard) == Read::complete;
 }

@@ -30,10 +30,11 @@ struct ServerLimits {
 
 // A request while it is served. Its head is its own copy, so it outlives every wait.
 struct Incoming {
-  http::RequestHead head;
+  net::Pooled<http::RequestHead> head;  // null before read_head() and after drop_head()
   std::string head_bytes;
   BodyDecoder body;
   bool body_read = false;
+  bool keep_alive = true;  // as the client wants it
 };
 
 // Takes a request's body piece by piece. A refusal stops the reading.
@@ -100,7 +101,11 @@ class ServerConnection {
   // The present answer is the connection's last one: it says so, and keep_alive() is false from now on.
   void close_after_this() { closing_ = true; }
   bool closing() const { return closing_; }
-  bool keep_alive(const Incoming& request) const { return !closing_ && request.head.keep_alive(); }
+  bool keep_alive(const Incoming& request) const { return !closing_ && request.keep_alive; }
+
+  // Nobody asks for the head any more, though the answer goes on: a stream that lasts should not hold it. Its body has
+  // been read.
+  void drop_head(Incoming& request);
 
   // To be called when a request has been answered and its head is not needed any more. Drains a small unread body; true
   // when the next request can be read.

@@ -42,7 +42,7 @@ net::Task<> echo(World& world, ServerLimits& limits, int& served) {
     }
     if (read != ServerConnection::Read::complete) co_return;
     ++served;
-    const std::string text = fmt::format("{} {} {}", request.head.method_text(), request.head.path(), body.text());
+    const std::string text = fmt::format("{} {} {}", request.head->method_text(), request.head->path(), body.text());
     if (!co_await connection.answer(request, {.content_type = "text/plain", .body = text})) co_return;
     if (!co_await connection.finish_request(request)) {
       co_await connection.linger();
