@@ -1,9 +1,11 @@
 """Where the instructions and the heap allocations of a request and of a chunk go."""
 
 import re
+import subprocess
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Callable
 
 from callgrind import ALLOCATIONS, Profile, Profiled, plain
 from instructions import profile_chunks, profile_requests, readable
@@ -13,7 +15,7 @@ from world import Ask, Nodes
 # Callgrind keeps apart the callers of these, and so tells who allocates.
 DEPTH = 14
 SEPARATE = [f"--separate-callers{DEPTH}={name}" for name in [*sorted(ALLOCATIONS), "operator new*"]]
-SHOWN = 40
+SHOWN = 60
 NOISE = ("malloc", "calloc", "realloc", "operator new", "std::", "fmt::", "void std::", "void fmt::", "char const* fmt::", "__gnu_cxx")
 
 
@@ -44,18 +46,37 @@ def allocators(profile: Profile, count: int) -> list[str]:
     return [f"{calls / count:8.2f}  {chain}" for chain, calls in chains.most_common() if calls / count >= 0.005]
 
 
-def by_function(counts: Counter, count: int) -> list[str]:
-    merged: Counter = Counter()
+def sources(drover: Path) -> Callable[[list[str]], dict[str, str]]:
+    """Tells where functions of the program begin, as `src/file.cpp:12`; those of the libraries are left out."""
+    symbols = subprocess.run(["nm", "--demangle", "--defined-only", drover], check=True, capture_output=True, text=True).stdout
+    addresses = {words[2]: words[0] for line in symbols.splitlines() if len(words := line.split(maxsplit=2)) == 3}
+
+    def look_up(functions: list[str]) -> dict[str, str]:
+        known = [function for function in functions if function in addresses]
+        asked = "\n".join(addresses[function] for function in known)
+        lines = subprocess.run(["addr2line", "-e", drover], input=asked, check=True, capture_output=True, text=True).stdout
+        return {function: line[at + 1:].split(" ")[0] for function, line in zip(known, lines.splitlines())
+                if (at := line.find("/src/")) >= 0}
+
+    return look_up
+
+
+def by_function(counts: Counter, count: int, look_up, merge) -> list[str]:
+    """`merge`: what becomes of the counts of several levels of recursion."""
+    levels: dict[str, list[int]] = {}
     for function, cost in counts.items():
-        merged[short(plain(function))] += cost
-    return [f"{cost / count:8.0f}  {function}" for function, cost in merged.most_common(SHOWN)]
+        levels.setdefault(plain(function), []).append(cost)
+    top = Counter({function: merge(costs) for function, costs in levels.items()}).most_common(SHOWN)
+    places = look_up([function for function, _ in top])
+    return [f"{cost / count:8.0f}  {short(function):60}  {places.get(function, '')}".rstrip() for function, cost in top]
 
 
-def section(title: str, profile: Profile, count: int) -> list[str]:
-    # A function that calls itself through others is counted once for each level, so only its share of the own is exact.
-    return [f"== {title}: {profile.total() / count:,.0f} instructions", "", "-- own", *by_function(profile.own, count), "",
-            "-- with what they call", *by_function(profile.inclusive, count), "", "-- allocations, by who asks for them",
-            *(allocators(profile, count) or ["    none"]), ""]
+def section(title: str, profile: Profile, count: int, look_up) -> list[str]:
+    # A coroutine that goes on when what it waits for ends is called by that: what a small one "calls" may be all the rest of
+    # the request.
+    return [f"== {title}: {profile.total() / count:,.0f} instructions", "", "-- own", *by_function(profile.own, count, look_up, sum),
+            "", "-- with what they call", *by_function(profile.inclusive, count, look_up, max), "",
+            "-- allocations, by who asks for them", *(allocators(profile, count) or ["    none"]), ""]
 
 
 def text(drover: Path, stub: Path) -> str:
@@ -66,5 +87,6 @@ def text(drover: Path, stub: Path) -> str:
             request = profile_requests(profiled, Ask(), requests)
         with LockStepNode() as node, Profiled(binary, node, options=SEPARATE) as profiled:
             chunk, event = (profile_chunks(profiled, node, path, chunks) for path in STREAMS)
-    return "\n".join(section("a request", request, requests) + section("a relayed line", chunk, chunks) +
-                     section("a relayed event", event, chunks))
+    look_up = sources(drover)
+    return "\n".join(section("a request", request, requests, look_up) + section("a relayed line", chunk, chunks, look_up) +
+                     section("a relayed event", event, chunks, look_up))
