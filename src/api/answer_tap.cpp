@@ -119,10 +119,7 @@ void AnswerTap::line_ended() {
   prefix_ = 0;
   is_data_ = true;
   head_size_ = 0;
-  depth_ = 0;
-  frames_[0] = {};
-  message_ = {};
-  reader_.reset();
+  reading_.reset();
 }
 
 // What a line says, without the name of its field.
@@ -135,7 +132,8 @@ void AnswerTap::payload(std::string_view part) {
     terminator_ |= std::string_view(head_.data(), head_size_) == kDone;
   }
   // What is no JSON, such as [DONE], says nothing more.
-  static_cast<void>(reader_.feed(part, *this));
+  if (reading_ == nullptr) reading_ = make_pooled<Reading>();
+  [[maybe_unused]] const bool is_json = reading_->reader.feed(part, *this);
 }
 
 bool AnswerTap::opened(JsonKind kind) {
@@ -160,7 +158,7 @@ bool AnswerTap::opened(JsonKind kind) {
     case Context::choice: break;
   }
   if (inner == Context::outside) return false;
-  frames_[++depth_] = Frame{.context = inner};
+  reading_->frames[++reading_->depth] = Frame{.context = inner};
   return true;
 }
 
@@ -205,22 +203,23 @@ bool AnswerTap::key(const JsonText& key, Span) {
 
 void AnswerTap::value(const JsonValue& value) {
   if (frame().context == Context::outside) return message_ended();
+  Message& message = reading_->message;
   switch (frame().key) {
     case Key::done:
-      message_.done = value.kind == JsonKind::on;
-      message_.not_done = value.kind == JsonKind::off;
+      message.done = value.kind == JsonKind::on;
+      message.not_done = value.kind == JsonKind::off;
       return;
-    case Key::error: message_.error = value.kind != JsonKind::null; return;
-    case Key::model: message_.nameless = value.kind == JsonKind::string && value.empty; return;
-    case Key::choices: message_.has_choices = value.kind == JsonKind::array && !value.empty; return;
-    case Key::finish_reason: message_.finished |= value.kind == JsonKind::string; return;
-    case Key::prompt_tokens: return note(message_.metrics.prompt_tokens, value);
-    case Key::cached_tokens: return note(message_.metrics.cached_tokens, value);
-    case Key::eval_tokens: return note(message_.metrics.eval_tokens, value);
-    case Key::total: return note(message_.metrics.total, value);
-    case Key::load: return note(message_.metrics.load, value);
-    case Key::prompt_eval: return note(message_.metrics.prompt_eval, value);
-    case Key::eval: return note(message_.metrics.eval, value);
+    case Key::error: message.error = value.kind != JsonKind::null; return;
+    case Key::model: message.nameless = value.kind == JsonKind::string && value.empty; return;
+    case Key::choices: message.has_choices = value.kind == JsonKind::array && !value.empty; return;
+    case Key::finish_reason: message.finished |= value.kind == JsonKind::string; return;
+    case Key::prompt_tokens: return note(message.metrics.prompt_tokens, value);
+    case Key::cached_tokens: return note(message.metrics.cached_tokens, value);
+    case Key::eval_tokens: return note(message.metrics.eval_tokens, value);
+    case Key::total: return note(message.metrics.total, value);
+    case Key::load: return note(message.metrics.load, value);
+    case Key::prompt_eval: return note(message.metrics.prompt_eval, value);
+    case Key::eval: return note(message.metrics.eval, value);
     case Key::other:
     case Key::usage:
     case Key::usage_details: return;
@@ -229,19 +228,20 @@ void AnswerTap::value(const JsonValue& value) {
 
 // A JSON document of the answer is whole, though its line may not be.
 void AnswerTap::message_ended() {
-  error_ |= message_.error;
-  merge(metrics_, message_.metrics);
+  const Message& message = reading_->message;
+  error_ |= message.error;
+  merge(metrics_, message.metrics);
   if (framing_ == Framing::ndjson) {
-    terminator_ |= message_.done;
-    if (!message_.done && !message_.error) ++messages_;
+    terminator_ |= message.done;
+    if (!message.done && !message.error) ++messages_;
   } else if (framing_ == Framing::sse) {
-    const bool crashed = message_.nameless && !message_.finished && message_.has_choices;
+    const bool crashed = message.nameless && !message.finished && message.has_choices;
     crash_ |= crashed;
-    if (message_.has_choices && !message_.error && !crashed) ++messages_;
+    if (message.has_choices && !message.error && !crashed) ++messages_;
   } else {
     const bool native = dialect(route_) == Dialect::ollama;
-    terminator_ = !is_chat_or_text(route_) || (native ? message_.done : message_.finished);
-    done_false_ = !terminator_ && (native ? message_.not_done : message_.has_choices);
+    terminator_ = !is_chat_or_text(route_) || (native ? message.done : message.finished);
+    done_false_ = !terminator_ && (native ? message.not_done : message.has_choices);
   }
 }
 

@@ -13,7 +13,7 @@ http::Reject to_reject(const api::Refusal& refusal) {
 
 PromptBody::PromptBody(api::Route route, const api::BodyBounds& bounds, BufferLease& lease, BodyPool& pool,
                        api::Coding coding, std::uint64_t length)
-    : route_(route), bounds_(bounds), lease_(lease), scanner_(net::make_pooled<api::BodyScanner>(route)), text_(pool) {
+    : route_(route), bounds_(bounds), lease_(lease), scanner_(make_pooled<api::BodyScanner>(route)), text_(pool) {
   expected_ = std::min<std::uint64_t>(length, kBelievedLength);
   if (coding == api::Coding::zstd) {
     zstd_ = std::make_unique<wire::ZstdDecoder>(std::min(api::body_bound(route, bounds), bounds.decoded));
@@ -86,7 +86,7 @@ std::expected<void, api::Refusal> PromptBody::finish() {
   auto understood = scanner_->finish();
   scanner_.reset();
   if (!understood) return std::unexpected(std::move(understood.error()));
-  understood_ = net::make_pooled<api::Understood>(std::move(*understood));
+  understood_ = make_pooled<api::Understood>(std::move(*understood));
   return {};
 }
 

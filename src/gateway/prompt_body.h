@@ -8,9 +8,9 @@
 
 #include "api/body_rules.h"
 #include "api/body_scanner.h"
+#include "base/pooled.h"
 #include "gateway/body_memory.h"
 #include "gateway/buffer_budget.h"
-#include "net/frame_pool.h"
 #include "wire/server_connection.h"
 #include "wire/zstd.h"
 
@@ -48,8 +48,8 @@ class PromptBody final : public wire::BodySink {
   const api::Route route_;
   const api::BodyBounds bounds_;
   BufferLease& lease_;
-  net::Pooled<api::BodyScanner> scanner_;  // while the body comes
-  net::Pooled<api::Understood> understood_;
+  Pooled<api::BodyScanner> scanner_;  // while the body comes
+  Pooled<api::Understood> understood_;
   std::unique_ptr<wire::ZstdDecoder> zstd_;  // null: the body came plain
   BodyMemory text_;
   std::size_t expected_ = 0;  // bytes in all, as far as that is believed

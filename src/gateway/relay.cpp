@@ -232,7 +232,7 @@ class Relay {
 }  // namespace
 
 net::Task<Relayed> relay(wire::ClientConnection& upstream, wire::ServerConnection& client, api::AnswerTap& tap,
-                         BufferLease& buffered, const GatewaySettings& settings, RelayTask task,
+                         BufferLease& buffered, const GatewaySettings& settings, RelayTask& task,
                          wire::BodyDecoder::Piece first) {
   Relay relay(upstream, client, tap, buffered, settings, task);
   Relayed relayed = co_await relay.run(first);

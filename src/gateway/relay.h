@@ -46,9 +46,9 @@ struct RelayTask {
 };
 
 // `first` is the first piece of the body, as ClientConnection::first() or decode() gave it: nothing may suspend in
-// between. The tap has not seen it yet.
+// between. The tap has not seen it yet. `task.head` is moved from.
 net::Task<Relayed> relay(wire::ClientConnection& upstream, wire::ServerConnection& client, api::AnswerTap& tap,
-                         BufferLease& buffered, const GatewaySettings& settings, RelayTask task,
+                         BufferLease& buffered, const GatewaySettings& settings, RelayTask& task,
                          wire::BodyDecoder::Piece first);
 
 }  // namespace drover::gateway

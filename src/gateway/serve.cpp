@@ -217,7 +217,7 @@ void count_attempt(Exchange& exchange, observe::AttemptOutcome outcome) {
 // An answer that has begun on a node: the first piece of its body is at hand, and nothing may suspend before it is
 // passed on.
 struct Begun {
-  net::Pooled<Attempt> attempt;
+  Pooled<Attempt> attempt;
   wire::BodyDecoder::Piece first;
   bool may_be_silent;  // the node may say nothing for long, as long as it is alive
 };
@@ -254,8 +254,8 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
 
   api::AnswerTap tap(exchange.match.route, framing);
   BufferLease buffered(exchange.worker.shared().buffers);
-  const Relayed relayed = co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(),
-                                         std::move(task), begun.first);
+  const Relayed relayed =
+      co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(), task, begun.first);
   exchange.sent = relayed.sent.value;
   exchange.worker.metrics().paused.add(relayed.pauses);
   if (relayed.end == Relayed::End::truncated && relayed.cause == observe::CutCause::protocol) {
@@ -383,7 +383,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
     const NodeAddress* node = published->node(slot->node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    auto attempt = net::make_pooled<Attempt>(exchange, published, *node, std::move(*slot));
+    auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(*slot));
     exchange.node = node->name;
     bool fresh = false;
     while (true) {
@@ -425,48 +425,74 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
 // ---- the request
 // -----------------------------------------------------------------------------------------------------
 
-net::Task<bool> serve_inference(Exchange& exchange) {
+// How the body comes, if the head lets it come at all.
+std::expected<api::Coding, api::Refusal> check_head(Exchange& exchange, const api::BodyBounds& bounds) {
   const http::RequestHead& head = *exchange.incoming.head;
   const api::Route route = exchange.match.route;
-  const api::BodyBounds bounds{.prompt = exchange.settings().prompt_body, .small = exchange.settings().small_body};
-  const auto coding = api::body_coding(route, head.content_encoding());
-  if (!coding) co_return co_await answer_refusal(exchange, coding.error());
-  if (auto refusal = api::refuse_content_type(head.content_type()))
-    co_return co_await answer_refusal(exchange, *refusal);
+  auto coding = api::body_coding(route, head.content_encoding());
+  if (!coding) return std::unexpected(std::move(coding.error()));
+  if (auto refusal = api::refuse_content_type(head.content_type())) return std::unexpected(std::move(*refusal));
   if (auto refusal = api::refuse_length(route, Bytes{head.content_length()}, bounds)) {
     exchange.client.close_after_this();
-    co_return co_await answer_refusal(exchange, *refusal);
+    return std::unexpected(std::move(*refusal));
   }
+  return *coding;
+}
 
-  // Read and understand, in one pass.
-  BufferLease lease(exchange.worker.shared().buffers);
-  PromptBody body(route, bounds, lease, exchange.worker.bodies(), *coding, head.content_length());
-  const Read read = co_await exchange.client.read_body(exchange.incoming, body);
-  exchange.received = Bytes{body.text().size()};
-  if (read != Read::complete) co_return co_await answer_unread(exchange, read);
-  if (const auto accepted = body.finish(); !accepted) co_return co_await answer_refusal(exchange, accepted.error());
-  const api::Understood& understood = body.understood();
-  exchange.model = understood.model;
-
-  // Authorise.
-  if (auto refusal = api::refuse_unroutable(route, understood)) co_return co_await answer_refusal(exchange, *refusal);
-  net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
+// The model that is asked for, if this client may have it.
+net::Task<std::expected<const fleet::Model*, api::Refusal>> authorise(Exchange& exchange,
+                                                                      const api::Understood& understood) {
+  const api::Route route = exchange.match.route;
+  if (auto refusal = api::refuse_unroutable(route, understood)) co_return std::unexpected(std::move(*refusal));
   const fleet::Model* model = exchange.published->fleet->find(understood.model);
   if (model == nullptr) model = co_await find_model_anew(exchange, understood.model);
   const bool remote = model != nullptr && model->remote;
   if (auto refusal = guard::refuse_cloud(understood.model, remote, exchange.settings().allow_cloud)) {
-    co_return co_await answer_refusal(exchange, *refusal);
+    co_return std::unexpected(std::move(*refusal));
   }
-  if (model == nullptr) co_return co_await answer_refusal(exchange, api::model_not_found(route, understood.model));
-  exchange.known_model = model->name;
+  if (model == nullptr) co_return std::unexpected(api::model_not_found(route, understood.model));
+  co_return model;
+}
 
-  // Commands place models; prompts run on them.
-  switch (api::command_of(route, understood)) {
-    case api::Command::load: co_return co_await serve_load(exchange, *model, std::string(body.text()));
-    case api::Command::unload: co_return co_await serve_unload(exchange, *model, std::string(body.text()));
-    case api::Command::none: break;
+// Reads the body and understands it, in one pass, and finds its model. Otherwise the client has been answered, if there
+// is one: whether its connection can carry another request.
+net::Task<std::expected<const fleet::Model*, bool>> read_prompt(Exchange& exchange, PromptBody& body) {
+  const Read read = co_await exchange.client.read_body(exchange.incoming, body);
+  exchange.received = Bytes{body.text().size()};
+  if (read != Read::complete) co_return std::unexpected(co_await answer_unread(exchange, read));
+  if (auto accepted = body.finish(); !accepted) {
+    co_return std::unexpected(co_await answer_refusal(exchange, std::move(accepted.error())));
   }
-  auto begun = co_await try_nodes(exchange, model->key, body);  // the key lives as long as exchange.published
+  exchange.model = body.understood().model;
+  net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
+  auto model = co_await authorise(exchange, body.understood());
+  if (!model) co_return std::unexpected(co_await answer_refusal(exchange, std::move(model.error())));
+  exchange.known_model = (*model)->name;
+  co_return *model;
+}
+
+// Commands place models; prompts run on them.
+net::Task<bool> serve_command(Exchange& exchange, api::Command command, const fleet::Model& model, PromptBody& body) {
+  std::string text(body.text());
+  if (command == api::Command::load) co_return co_await serve_load(exchange, model, std::move(text));
+  co_return co_await serve_unload(exchange, model, std::move(text));
+}
+
+// Small on purpose: this is what stays while a stream lasts, and what each step needed is gone by then.
+net::Task<bool> serve_inference(Exchange& exchange) {
+  const api::BodyBounds bounds{.prompt = exchange.settings().prompt_body, .small = exchange.settings().small_body};
+  const auto coding = check_head(exchange, bounds);
+  if (!coding) co_return co_await answer_refusal(exchange, coding.error());
+  BufferLease lease(exchange.worker.shared().buffers);
+  PromptBody body(exchange.match.route, bounds, lease, exchange.worker.bodies(), *coding,
+                  exchange.incoming.head->content_length());
+  const auto model = co_await read_prompt(exchange, body);
+  if (!model) co_return model.error();
+
+  net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
+  const api::Command command = api::command_of(exchange.match.route, body.understood());
+  if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
+  auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published
   if (!begun) co_return begun.error();
   body.drop();  // an answer that has begun is not asked for again
   co_return co_await relay_answer(exchange, std::move(*begun));
@@ -525,7 +551,10 @@ net::Task<> serve_connection(Worker& worker, std::unique_ptr<net::Stream> stream
   const auto limits = worker.published();  // a connection keeps the limits it began with
   wire::ServerConnection client(*stream, worker.loop(), limits->settings.server);
   worker.metrics().connections_open.add();
-  while (co_await idle(worker, client) && co_await serve_request(worker, client)) {
+  while (true) {
+    // Two statements, so that the first one's frame is gone before the second, which may last.
+    if (!co_await idle(worker, client)) break;
+    if (!co_await serve_request(worker, client)) break;
   }
   if (client.closing()) {
     co_await stream->drained(0, worker.loop().now() + limits->settings.server.stalled);

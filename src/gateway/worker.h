@@ -104,7 +104,7 @@ class Worker final : public GrantSink {
   UpstreamPool pool_;
   BodyPool bodies_{kWarmBodies};
   std::unordered_map<RequestId, Ticket*, std::hash<RequestId>, std::equal_to<>,
-                     net::PooledAllocator<std::pair<const RequestId, Ticket*>>>
+                     PooledAllocator<std::pair<const RequestId, Ticket*>>>
       tickets_;
   net::IntrusiveList<IdleMark, &IdleMark::link_> idle_;  // longest idle first
   net::TaskGroup acceptors_;

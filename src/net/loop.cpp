@@ -18,12 +18,11 @@ std::string Loop::take_string() {
 }
 
 void Loop::give_back(std::string&& text) {
-  if (strings_.size() >= kKeptStrings || text.capacity() > kKeptCapacity ||
-      text.capacity() <= std::string().capacity()) {
-    return;
-  }
-  text.clear();
-  strings_.push_back(std::move(text));
+  std::string ours = std::move(text);  // what is not kept is freed: assigning an empty string would not
+  if (strings_.size() >= kKeptStrings || ours.capacity() > kKeptCapacity) return;
+  if (ours.capacity() == std::string().capacity()) return;
+  ours.clear();
+  strings_.push_back(std::move(ours));
 }
 
 }  // namespace drover::net

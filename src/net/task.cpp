@@ -9,8 +9,8 @@ struct TaskGroup::Root {
   struct promise_type {
     promise_type(TaskGroup& owner, Task<void>&) : group(owner), own_flow(owner.loop_), flow(&own_flow) {}
 
-    static void* operator new(std::size_t size) { return allocate_frame(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+    static void* operator new(std::size_t size) { return allocate_pooled(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_pooled(frame, size); }
 
     Root get_return_object() { return Root{*this}; }
     std::suspend_always initial_suspend() const noexcept { return {}; }

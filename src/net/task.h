@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/pooled.h"
 #include "net/flow.h"
-#include "net/frame_pool.h"
 
 namespace drover::net {
 
@@ -21,8 +21,8 @@ struct PromiseBase {
   Flow* flow = nullptr;                  // handed down when the task is awaited
   std::coroutine_handle<> continuation;  // who awaits us
 
-  static void* operator new(std::size_t size) { return allocate_frame(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+  static void* operator new(std::size_t size) { return allocate_pooled(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_pooled(frame, size); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   struct ResumeContinuation {

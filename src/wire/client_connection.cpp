@@ -36,7 +36,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
   done_ = trailing_ = false;
   behind_ = {};
   head_bytes_.clear();
-  if (head_ == nullptr) head_ = net::make_pooled<http::ResponseHead>();
+  if (head_ == nullptr) head_ = make_pooled<http::ResponseHead>();
   std::size_t seen = 0;
   interim_ = 0;
   while (true) {

@@ -63,7 +63,7 @@ class ClientConnection {
  private:
   std::unique_ptr<net::Stream> stream_;
   net::Loop& loop_;
-  net::Pooled<http::ResponseHead> head_;  // null before the first answer, and when it was dropped
+  Pooled<http::ResponseHead> head_;  // null before the first answer, and when it was dropped
   bool head_allows_reuse_ = false;
   std::string head_bytes_;
   std::span<char> behind_;  // body bytes that came with the head; die at the next suspension

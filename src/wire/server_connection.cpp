@@ -31,7 +31,7 @@ net::Task<bool> ServerConnection::wait_for_request() {
 
 net::Task<Read> ServerConnection::read_head(Incoming& into) {
   const Mono deadline = loop_.now() + limits_.head_time;
-  into.head = net::make_pooled<http::RequestHead>();
+  into.head = make_pooled<http::RequestHead>();
   into.head_bytes = carry_.empty() ? loop_.take_string() : std::exchange(carry_, {});
   std::size_t seen = 0;
   while (true) {

@@ -30,7 +30,7 @@ struct ServerLimits {
 
 // A request while it is served. Its head is its own copy, so it outlives every wait.
 struct Incoming {
-  net::Pooled<http::RequestHead> head;  // null before read_head() and after drop_head()
+  Pooled<http::RequestHead> head;  // null before read_head() and after drop_head()
   std::string head_bytes;
   BodyDecoder body;
   bool body_read = false;

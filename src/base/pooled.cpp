@@ -1,21 +1,21 @@
-#include "net/frame_pool.h"
+#include "base/pooled.h"
 
 #include <array>
 #include <new>
 
-namespace drover::net {
+namespace drover {
 
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 
-void* allocate_frame(std::size_t size) { return ::operator new(size); }
-void free_frame(void* frame, std::size_t size) noexcept { ::operator delete(frame, size); }
+void* allocate_pooled(std::size_t size) { return ::operator new(size); }
+void free_pooled(void* frame, std::size_t size) noexcept { ::operator delete(frame, size); }
 
 #else
 namespace {
 
 constexpr std::size_t kStep = 64;     // bytes between two size classes
 constexpr std::size_t kClasses = 96;  // larger frames go to malloc
-constexpr std::size_t kKeep = 64;   // free frames kept per class; a burst's surplus goes back to malloc
+constexpr std::size_t kKeep = 64;     // free frames kept per class; a burst's surplus goes back to malloc
 
 struct FreeFrame {
   FreeFrame* next;
@@ -46,7 +46,7 @@ constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / k
 
 }  // namespace
 
-void* allocate_frame(std::size_t size) {
+void* allocate_pooled(std::size_t size) {
   const auto index = class_of(size);
   if (index >= kClasses) return ::operator new(size);
   FreeList& list = lists.classes[index];
@@ -57,7 +57,7 @@ void* allocate_frame(std::size_t size) {
   return frame;
 }
 
-void free_frame(void* memory, std::size_t size) noexcept {
+void free_pooled(void* memory, std::size_t size) noexcept {
   const auto index = class_of(size);
   if (index >= kClasses || lists.classes[index].count >= kKeep) return ::operator delete(memory);
   FreeList& list = lists.classes[index];
@@ -67,4 +67,4 @@ void free_frame(void* memory, std::size_t size) noexcept {
 
 #endif
 
-}  // namespace drover::net
+}  // namespace drover
