@@ -13,9 +13,9 @@ void free_pooled(void* frame, std::size_t size) noexcept { ::operator delete(fra
 #else
 namespace {
 
-constexpr std::size_t kStep = 64;     // bytes between two size classes
-constexpr std::size_t kClasses = 96;  // larger frames go to malloc
-constexpr std::size_t kKeep = 64;     // free frames kept per class; a burst's surplus goes back to malloc
+constexpr std::size_t kStep = 64;             // bytes between two size classes
+constexpr std::size_t kClasses = 96;          // larger frames go to malloc
+constexpr std::size_t kKeptBytes = 16 << 10;  // of free blocks of a class; a burst's surplus goes back to malloc
 
 struct FreeFrame {
   FreeFrame* next;
@@ -59,7 +59,8 @@ void* allocate_pooled(std::size_t size) {
 
 void free_pooled(void* memory, std::size_t size) noexcept {
   const auto index = class_of(size);
-  if (index >= kClasses || lists.classes[index].count >= kKeep) return ::operator delete(memory);
+  if (index >= kClasses || (lists.classes[index].count + 1) * index * kStep > kKeptBytes)
+    return ::operator delete(memory);
   FreeList& list = lists.classes[index];
   list.first = new (memory) FreeFrame{list.first};
   ++list.count;

@@ -176,7 +176,7 @@ net::Task<> Control::probe(Node& node) {
   const bool changed =
       report != node.state.report || reachable != node.state.reachable || node.error.empty() != reachable;
   // It may have come back with other settings.
-  if (reachable && !node.state.reachable && local_slots_) node.slots = local_slots_(*node.endpoint);
+  if (reachable && !node.state.reachable && local_slots_ && !spec.slots) node.slots = local_slots_(*node.endpoint);
   if (failure && node.error.empty()) {
     log_.warn("node_unreachable", {{"node", spec.name}, {"url", http::to_text(spec.url)}, {"error", failure->detail}});
   }

@@ -85,50 +85,28 @@ class Relay {
         task_(task),
         outlet_(client.stream(), client.loop(), std::move(task.head), task.framing, task.shape) {}
 
-  net::Task<Relayed> run(wire::BodyDecoder::Piece piece) {
-    Mono last_byte = client_.loop().now();
-    while (true) {
-      if (const auto ended = take(piece)) {
-        if (ended->end == End::complete && !upstream_.body_is_done()) co_await await_end_of_body();
-        co_return *ended;
-      }
-      if (!has_room()) {
-        ++pauses_;
-        if (const auto stopped = co_await make_room()) co_return *stopped;
-      }
-      // One wait at a time: on the node, but not longer than the client may stall.
-      const Mono silent_until = after(last_byte, settings_.silence);
-      Mono deadline = std::min(task_.deadline, silent_until);
-      if (client_.stream().unsent() > 0) deadline = std::min(deadline, stalled_at());
-      const auto bytes = co_await upstream_.stream().read_some(deadline);
-      const Mono now = client_.loop().now();
-      if (!bytes && bytes.error() == ErrorCode::timed_out) {
-        if (client_.stream().unsent() > 0 && stalled_at() <= now) co_return stalled();
-        if (task_.deadline <= now) co_return cut(api::Reason::deadline, observe::CutCause::deadline);
-        if (silent_until <= now) {
-          if (!task_.may_be_silent()) co_return cut(api::Reason::upstream_stalled, observe::CutCause::stalled);
-          last_byte = now;
-        }
-        piece = {{}, State::more, {}};
-        continue;
-      }
-      if (!bytes && bytes.error() == ErrorCode::cancelled) co_return cancelled();
-      if (!bytes) co_return cut(api::Reason::upstream_truncated, observe::CutCause::reset);
-      if (bytes->empty()) {
-        if (!upstream_.ends_at_close()) co_return cut(api::Reason::upstream_truncated, observe::CutCause::closed);
-        piece = {{}, State::done, {}};
-        continue;
-      }
-      last_byte = now;
-      piece = upstream_.decode(*bytes);
-    }
+  // Each of these: a value means that the relay is over.
+
+  // When to stop waiting for the node: it may be silent for so long, and so may the client.
+  Mono patience() const {
+    const Mono deadline = std::min(task_.deadline, silent_until());
+    return client_.stream().unsent() > 0 ? std::min(deadline, stalled_at()) : deadline;
   }
 
-  Bytes sent() const { return outlet_.sent(); }
-  std::uint64_t pauses() const { return pauses_; }
+  // What came of that wait.
+  std::optional<Relayed> took(const net::IoResult<std::string_view>& bytes) {
+    const Mono now = client_.loop().now();
+    if (!bytes && bytes.error() == ErrorCode::timed_out) return waited_in_vain(now);
+    if (!bytes && bytes.error() == ErrorCode::cancelled) return cancelled();
+    if (!bytes) return cut(api::Reason::upstream_truncated, observe::CutCause::reset);
+    if (bytes->empty()) {
+      if (!upstream_.ends_at_close()) return cut(api::Reason::upstream_truncated, observe::CutCause::closed);
+      return take({{}, State::done, {}});
+    }
+    last_byte_ = now;
+    return take(upstream_.decode(*bytes));
+  }
 
- private:
-  // A value: the relay is over.
   std::optional<Relayed> take(const wire::BodyDecoder::Piece& piece) {
     if (!task_.opaque) tap_.feed(piece.payload);
     if (piece.state == State::error) {
@@ -170,6 +148,7 @@ class Relay {
     }
   }
 
+  // Bounded by what one stream may hold, and by what all may.
   bool has_room() {
     const std::size_t unsent = client_.stream().unsent();
     return buffered_.resize(unsent) && unsent <= settings_.stream_buffer.value;
@@ -178,6 +157,7 @@ class Relay {
   // Waits while the client has more of the answer before it than one stream may hold: the node is not read meanwhile.
   net::Task<std::optional<Relayed>> make_room() {
     net::Stream& stream = client_.stream();
+    ++pauses_;
     while (!has_room()) {
       const auto drained = co_await stream.drained(stream.unsent() / 2, stalled_at());
       if (!drained && drained.error() == ErrorCode::cancelled) co_return cancelled();
@@ -187,6 +167,24 @@ class Relay {
     co_return std::nullopt;
   }
 
+  Relayed account(Relayed relayed) const {
+    relayed.sent = outlet_.sent();
+    relayed.pauses = pauses_;
+    return relayed;
+  }
+
+ private:
+  std::optional<Relayed> waited_in_vain(Mono now) {
+    if (client_.stream().unsent() > 0 && stalled_at() <= now) return stalled();
+    if (task_.deadline <= now) return cut(api::Reason::deadline, observe::CutCause::deadline);
+    if (silent_until() <= now) {
+      if (!task_.may_be_silent()) return cut(api::Reason::upstream_stalled, observe::CutCause::stalled);
+      last_byte_ = now;
+    }
+    return std::nullopt;
+  }
+
+  Mono silent_until() const { return after(last_byte_, settings_.silence); }
   Mono stalled_at() const { return after(client_.stream().last_progress(), settings_.server.stalled); }
 
   Relayed cut(api::Reason reason, observe::CutCause cause) {
@@ -226,6 +224,7 @@ class Relay {
   const GatewaySettings& settings_;
   RelayTask& task_;
   Outlet outlet_;
+  Mono last_byte_ = client_.loop().now();
   std::uint64_t pauses_ = 0;
 };
 
@@ -235,10 +234,16 @@ net::Task<Relayed> relay(wire::ClientConnection& upstream, wire::ServerConnectio
                          BufferLease& buffered, const GatewaySettings& settings, RelayTask& task,
                          wire::BodyDecoder::Piece first) {
   Relay relay(upstream, client, tap, buffered, settings, task);
-  Relayed relayed = co_await relay.run(first);
-  relayed.sent = relay.sent();
-  relayed.pauses = relay.pauses();
-  co_return relayed;
+  std::optional<Relayed> ended = relay.take(first);
+  while (!ended) {
+    if (relay.has_room()) {
+      ended = relay.took(co_await upstream.stream().read_some(relay.patience()));
+    } else {
+      ended = co_await relay.make_room();
+    }
+  }
+  if (ended->end == End::complete && !upstream.body_is_done()) co_await relay.await_end_of_body();
+  co_return relay.account(*ended);
 }
 
 }  // namespace drover::gateway

@@ -498,15 +498,16 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   co_return co_await relay_answer(exchange, std::move(*begun));
 }
 
+// No coroutine: it only says whose task it is.
 net::Task<bool> serve_route(Exchange& exchange) {
   switch (api::kind(exchange.match.route)) {
-    case api::RouteClass::inference: co_return co_await serve_inference(exchange);
-    case api::RouteClass::show: co_return co_await serve_show(exchange);
+    case api::RouteClass::inference: return serve_inference(exchange);
+    case api::RouteClass::show: return serve_show(exchange);
     case api::RouteClass::listing:
-    case api::RouteClass::local: co_return co_await serve_local(exchange);
-    case api::RouteClass::unserved: co_return co_await answer_refusal(exchange, api::not_served(exchange.match.route));
+    case api::RouteClass::local: return serve_local(exchange);
+    case api::RouteClass::unserved: break;
   }
-  co_return false;
+  return answer_refusal(exchange, api::not_served(exchange.match.route));
 }
 
 // One request, from its first byte to its line in the log. True: the connection can carry another.
