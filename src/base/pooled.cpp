@@ -13,8 +13,8 @@ void free_pooled(void* frame, std::size_t size) noexcept { ::operator delete(fra
 #else
 namespace {
 
-constexpr std::size_t kStep = 64;             // bytes between two size classes
-constexpr std::size_t kClasses = 96;          // larger frames go to malloc
+constexpr std::size_t kStep = 16;             // bytes between two size classes
+constexpr std::size_t kClasses = 384;         // larger frames go to malloc
 constexpr std::size_t kKeptBytes = 16 << 10;  // of free blocks of a class; a burst's surplus goes back to malloc
 
 struct FreeFrame {

@@ -41,7 +41,7 @@ struct Exchange {
   bool streams = false;
   unsigned attempts = 0;
   std::string model;               // as the client wrote it
-  std::string known_model;         // as the fleet lists it; empty: unknown
+  std::string_view known_model;    // as the fleet of `published` lists it; empty: unknown
   std::string node;                // of the last attempt
   std::string_view picked;         // why that node
   Duration queued{};               // for a slot, a load of ours included

@@ -16,10 +16,10 @@ using State = wire::BodyDecoder::State;
 // What the client gets: the head once, then frames that are whole.
 class Outlet {
  public:
-  Outlet(net::Stream& stream, net::Loop& loop, std::string head, http::Framing framing, http::StreamShape shape)
+  Outlet(net::Stream& stream, net::Loop& loop, std::string& head, http::Framing framing, http::StreamShape shape)
       : stream_(stream),
         loop_(loop),
-        head_(std::move(head)),
+        head_(head),
         chunked_(framing.kind == http::BodyKind::chunked),
         boundary_(shape) {}
 
@@ -66,7 +66,7 @@ class Outlet {
 
   net::Stream& stream_;
   net::Loop& loop_;
-  std::string head_;
+  std::string& head_;  // empty when it was sent
   bool chunked_;
   Bytes sent_;
   http::WriteBoundary boundary_;
@@ -83,7 +83,7 @@ class Relay {
         buffered_(buffered),
         settings_(settings),
         task_(task),
-        outlet_(client.stream(), client.loop(), std::move(task.head), task.framing, task.shape) {}
+        outlet_(client.stream(), client.loop(), task.head, task.framing, task.shape) {}
 
   // Each of these: a value means that the relay is over.
 

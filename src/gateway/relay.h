@@ -46,7 +46,7 @@ struct RelayTask {
 };
 
 // `first` is the first piece of the body, as ClientConnection::first() or decode() gave it: nothing may suspend in
-// between. The tap has not seen it yet. `task.head` is moved from.
+// between. The tap has not seen it yet. `task.head` goes with the first bytes.
 net::Task<Relayed> relay(wire::ClientConnection& upstream, wire::ServerConnection& client, api::AnswerTap& tap,
                          BufferLease& buffered, const GatewaySettings& settings, RelayTask& task,
                          wire::BodyDecoder::Piece first);

@@ -510,30 +510,26 @@ net::Task<bool> serve_route(Exchange& exchange) {
   return answer_refusal(exchange, api::not_served(exchange.match.route));
 }
 
+// Whose business the request is. No coroutine either.
+net::Task<bool> answer_request(Exchange& exchange, Read read) {
+  if (read == Read::refused) return answer_reject(exchange);
+  exchange.request_id = request_id(exchange);
+  exchange.match = api::match(exchange.incoming.head->method(), exchange.incoming.head->path());
+  if (exchange.match.kind == api::MatchKind::route) exchange.dialect = api::dialect(exchange.match.route);
+  bool preflight = false;
+  if (auto refusal = refuse_by_name(exchange, preflight)) return answer_refusal(exchange, std::move(*refusal));
+  if (preflight) return answer_here(exchange, 204, {}, {});
+  if (exchange.match.kind != api::MatchKind::route) return answer_unmatched(exchange);
+  return serve_route(exchange);
+}
+
 // One request, from its first byte to its line in the log. True: the connection can carry another.
 net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
   Exchange exchange(worker, client);
   const Read read = co_await client.read_head(exchange.incoming);
   if (read == Read::ended || read == Read::cancelled) co_return false;
   worker.metrics().request_began();
-  bool answered = false;
-  if (read == Read::refused) {
-    answered = co_await answer_reject(exchange);
-  } else {
-    exchange.request_id = request_id(exchange);
-    exchange.match = api::match(exchange.incoming.head->method(), exchange.incoming.head->path());
-    if (exchange.match.kind == api::MatchKind::route) exchange.dialect = api::dialect(exchange.match.route);
-    bool preflight = false;
-    if (auto refusal = refuse_by_name(exchange, preflight)) {
-      answered = co_await answer_refusal(exchange, std::move(*refusal));
-    } else if (preflight) {
-      answered = co_await answer_here(exchange, 204, {}, {});
-    } else if (exchange.match.kind != api::MatchKind::route) {
-      answered = co_await answer_unmatched(exchange);
-    } else {
-      answered = co_await serve_route(exchange);
-    }
-  }
+  const bool answered = co_await answer_request(exchange, read);
   account(exchange);
   co_return answered&& co_await client.finish_request(exchange.incoming);
 }
