@@ -42,8 +42,9 @@ constexpr int hex_digit(char c) { return kHexDigits[static_cast<unsigned char>(c
 
 // Does `text` hold a control character other than HTAB? Bytes above 0x7f are none (obs-text).
 inline bool has_control(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  return skip_text(text.data(), end) != end;
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  return skip_text(begin, end) != end;
 }
 
 // Peer bytes for a message: what is not printable ASCII as \xNN, in quotes, cut after `most` bytes.
