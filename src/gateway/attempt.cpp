@@ -49,7 +49,8 @@ Attempt::~Attempt() {
   if (!upstream_ || complete_) return;
   const Mono safe = sent_at_ == kNever ? exchange_.loop().now() : sent_at_ + exchange_.settings().minimum_run;
   auto stream = upstream_->release();
-  if (safe > exchange_.loop().now() && !stream->hung_up()) {
+  // Where the connection is over nothing is left to cut, and the request may be submitted again at once.
+  if (safe > exchange_.loop().now() && !node_left_ && !stream->hung_up()) {
     exchange_.worker.run_in_background(cut_later(std::move(stream), std::move(slot_), safe));
   } else {
     stream->abort();
@@ -67,6 +68,8 @@ AttemptFailure Attempt::failed(ErrorCode code, api::Reason reason, std::string_v
 
 AttemptFailure Attempt::failed(const wire::Failure& failure, std::string_view what) {
   if (failure.code == ErrorCode::protocol) count_fault(failure.reason);
+  // A read can meet the reset before the event that tells of it.
+  node_left_ |= failure.code == ErrorCode::reset || failure.code == ErrorCode::closed;
   return failed(failure.code, reason_for(failure.code, failure.reason),
                 failure.reason.empty() ? fmt::format("{}: {}", what, name(failure.code))
                                        : fmt::format("{}: {}: {}", what, name(failure.code), failure.reason));

@@ -100,6 +100,7 @@ class Attempt {
   std::optional<wire::ClientConnection> upstream_;
   bool reused_ = false;
   bool complete_ = false;
+  bool node_left_ = false;  // its side of the connection is over
   Mono sent_at_ = kNever;  // when the node had the whole request
 };
 
