@@ -101,7 +101,7 @@ class Attempt {
   bool reused_ = false;
   bool complete_ = false;
   bool node_left_ = false;  // its side of the connection is over
-  Mono sent_at_ = kNever;  // when the node had the whole request
+  Mono sent_at_ = kNever;   // when the node had the whole request
 };
 
 }  // namespace drover::gateway
