@@ -139,7 +139,7 @@ net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request)
                                  .own = own},
                                 exchange_.incoming.head.get());
   auto sent = co_await upstream_->send(head, request.body, exchange_.settings().silence);
-  exchange_.loop().give_back(std::move(head));
+  exchange_.loop().give_back(head);
   co_return sent;
 }
 

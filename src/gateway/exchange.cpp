@@ -145,7 +145,7 @@ void account(Exchange& exchange) {
   std::string line = exchange.loop().take_string();
   observe::append_access_line(line, record);
   access_line(line);
-  exchange.loop().give_back(std::move(line));
+  exchange.loop().give_back(line);
 }
 
 }  // namespace drover::gateway

@@ -6,8 +6,7 @@
 
 #include "api/model_refusal.h"
 #include "gateway/commands.h"
-#include "gateway/prompt_body.h"
-#include "guard/cloud.h"
+#include "gateway/understand.h"
 
 namespace drover::gateway {
 namespace {
@@ -21,16 +20,6 @@ bool wants_its_own_show(const http::RequestHead& head) {
 }
 
 }  // namespace
-
-net::Task<const fleet::Model*> find_model_anew(Exchange& exchange, std::string_view name) {
-  auto refreshed = std::make_shared<net::Signal>();
-  exchange.worker.shared().control.refresh(exchange.loop(), refreshed);
-  const Mono until = exchange.loop().now() + exchange.settings().refresh_wait;
-  // In time or not: what arrived meanwhile counts.
-  [[maybe_unused]] const auto waited = co_await refreshed->notified(until);
-  exchange.published = exchange.worker.published();
-  co_return exchange.published->fleet->find(name);
-}
 
 net::Task<bool> serve_local(Exchange& exchange) {
   const fleet::FleetView& fleet = *exchange.published->fleet;
@@ -63,25 +52,12 @@ net::Task<bool> serve_show(Exchange& exchange) {
   BufferLease lease(exchange.worker.shared().buffers);
   PromptBody body(api::Route::show, {.small = exchange.settings().small_body}, lease, exchange.worker.bodies(),
                   api::Coding::identity, exchange.incoming.head->content_length());
-  const auto read = co_await exchange.client.read_body(exchange.incoming, body);
-  exchange.received = Bytes{body.text().size()};
-  if (read != wire::ServerConnection::Read::complete) co_return co_await answer_unread(exchange, read);
-  if (const auto accepted = body.finish(); !accepted) co_return co_await answer_refusal(exchange, accepted.error());
+  const auto read = co_await read_prompt(exchange, body);
+  if (!read) co_return read.error();
   const api::Understood& understood = body.understood();
-  exchange.model = understood.model;
-  if (auto refusal = api::refuse_unroutable(api::Route::show, understood)) {
-    co_return co_await answer_refusal(exchange, *refusal);
-  }
-  const fleet::Model* model = exchange.published->fleet->find(understood.model);
-  if (model == nullptr) model = co_await find_model_anew(exchange, understood.model);
-  const bool remote = model != nullptr && model->remote;
-  if (auto refusal = guard::refuse_cloud(understood.model, remote, exchange.settings().allow_cloud)) {
-    co_return co_await answer_refusal(exchange, *refusal);
-  }
-  if (model == nullptr) {
-    co_return co_await answer_refusal(exchange, api::model_not_found(api::Route::show, understood.model));
-  }
-  exchange.known_model = model->name;
+  const auto found = co_await authorise(exchange, understood);
+  if (!found) co_return found.error();
+  const fleet::Model* const model = *found;
   const bool plain = understood.verbose != api::Switch::on && understood.system.absent_or_empty() &&
                      !understood.options.filled() && !wants_its_own_show(*exchange.incoming.head);
   if (plain) {

@@ -43,9 +43,15 @@ std::optional<http::Reject> PromptBody::keep(std::string_view piece) {
     return http::Reject{503, "buffer_budget", "the gateway holds as many request bodies as it may; try again"};
   }
   std::ranges::copy(piece, text_.free().begin());
-  text_.grew(piece.size());
-  scanner_->feed(piece);
+  accept(piece.size());
   return std::nullopt;
+}
+
+// What lies behind the body is a part of it now.
+void PromptBody::accept(std::size_t bytes) {
+  const std::string_view piece(text_.free().data(), bytes);
+  text_.grew(bytes);
+  scanner_->feed(piece);
 }
 
 // Counted as the memory that is taken, not only as what has arrived. One byte more than is expected, so that the read
@@ -66,9 +72,7 @@ std::span<char> PromptBody::room() {
 
 std::optional<http::Reject> PromptBody::took(std::size_t bytes) {
   if (const auto refusal = api::refuse_length(route_, Bytes{text_.size() + bytes}, bounds_)) return to_reject(*refusal);
-  const std::string_view piece(text_.free().data(), bytes);
-  text_.grew(bytes);
-  scanner_->feed(piece);
+  accept(bytes);
   return std::nullopt;
 }
 

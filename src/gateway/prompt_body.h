@@ -44,6 +44,7 @@ class PromptBody final : public wire::BodySink {
  private:
   std::optional<http::Reject> keep(std::string_view piece);
   bool make_room(std::size_t bytes);
+  void accept(std::size_t bytes);
 
   const api::Route route_;
   const api::BodyBounds bounds_;

@@ -56,10 +56,7 @@ class Outlet {
                                                  framed ? http::kChunkEnd : std::string_view{},
                                                  chunked_ && last ? http::kLastChunk : std::string_view{}};
     const bool sent = stream_.write(pieces).has_value();
-    if (!head_.empty()) {
-      loop_.give_back(std::move(head_));
-      head_ = {};
-    }
+    if (!head_.empty()) loop_.give_back(head_);
     held_.clear();
     return sent;
   }

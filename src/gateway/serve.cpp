@@ -16,10 +16,9 @@
 #include "gateway/commands.h"
 #include "gateway/exchange.h"
 #include "gateway/local_routes.h"
-#include "gateway/prompt_body.h"
 #include "gateway/relay.h"
 #include "gateway/reload_options.h"
-#include "guard/cloud.h"
+#include "gateway/understand.h"
 
 namespace drover::gateway {
 namespace {
@@ -439,38 +438,6 @@ std::expected<api::Coding, api::Refusal> check_head(Exchange& exchange, const ap
   return *coding;
 }
 
-// The model that is asked for, if this client may have it.
-net::Task<std::expected<const fleet::Model*, api::Refusal>> authorise(Exchange& exchange,
-                                                                      const api::Understood& understood) {
-  const api::Route route = exchange.match.route;
-  if (auto refusal = api::refuse_unroutable(route, understood)) co_return std::unexpected(std::move(*refusal));
-  const fleet::Model* model = exchange.published->fleet->find(understood.model);
-  if (model == nullptr) model = co_await find_model_anew(exchange, understood.model);
-  const bool remote = model != nullptr && model->remote;
-  if (auto refusal = guard::refuse_cloud(understood.model, remote, exchange.settings().allow_cloud)) {
-    co_return std::unexpected(std::move(*refusal));
-  }
-  if (model == nullptr) co_return std::unexpected(api::model_not_found(route, understood.model));
-  co_return model;
-}
-
-// Reads the body and understands it, in one pass, and finds its model. Otherwise the client has been answered, if there
-// is one: whether its connection can carry another request.
-net::Task<std::expected<const fleet::Model*, bool>> read_prompt(Exchange& exchange, PromptBody& body) {
-  const Read read = co_await exchange.client.read_body(exchange.incoming, body);
-  exchange.received = Bytes{body.text().size()};
-  if (read != Read::complete) co_return std::unexpected(co_await answer_unread(exchange, read));
-  if (auto accepted = body.finish(); !accepted) {
-    co_return std::unexpected(co_await answer_refusal(exchange, std::move(accepted.error())));
-  }
-  exchange.model = body.understood().model;
-  net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
-  auto model = co_await authorise(exchange, body.understood());
-  if (!model) co_return std::unexpected(co_await answer_refusal(exchange, std::move(model.error())));
-  exchange.known_model = (*model)->name;
-  co_return *model;
-}
-
 // Commands place models; prompts run on them.
 net::Task<bool> serve_command(Exchange& exchange, api::Command command, const fleet::Model& model, PromptBody& body) {
   std::string text(body.text());
@@ -486,10 +453,12 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   BufferLease lease(exchange.worker.shared().buffers);
   PromptBody body(exchange.match.route, bounds, lease, exchange.worker.bodies(), *coding,
                   exchange.incoming.head->content_length());
-  const auto model = co_await read_prompt(exchange, body);
-  if (!model) co_return model.error();
+  const auto read = co_await read_prompt(exchange, body);
+  if (!read) co_return read.error();
 
   net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
+  const auto model = co_await authorise(exchange, body.understood());
+  if (!model) co_return model.error();
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
   auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published

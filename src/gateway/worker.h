@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/pooled.h"
 #include "base/random.h"
 #include "gateway/body_memory.h"
 #include "gateway/buffer_budget.h"

@@ -17,8 +17,9 @@ std::string Loop::take_string() {
   return text;
 }
 
-void Loop::give_back(std::string&& text) {
-  std::string ours = std::move(text);  // what is not kept is freed: assigning an empty string would not
+void Loop::give_back(std::string& text) {
+  std::string ours;
+  ours.swap(text);  // what is not kept is freed: clearing it would not
   if (strings_.size() >= kKeptStrings || ours.capacity() > kKeptCapacity) return;
   if (ours.capacity() == std::string().capacity()) return;
   ours.clear();

@@ -30,9 +30,9 @@ class Loop {
   std::span<char> buffer() { return buffer_; }
 
   // A string with memory that was used before, empty: for a head that is built or kept for the time of a request. Who
-  // does not give it back loses nothing but that.
+  // does not give it back loses nothing but that. What was given back is empty and holds no memory.
   std::string take_string();
-  void give_back(std::string&& text);
+  void give_back(std::string& text);
 
   TimerWheel& timers() { return timers_; }
   SleepQueue& sleeps() { return sleeps_; }

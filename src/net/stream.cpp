@@ -61,6 +61,16 @@ void Stream::peer_hung_up() {
   became_readable();
 }
 
+void Stream::ReadWait::attach(Flow& flow) {
+  CHECK(stream_.reader_ == nullptr);
+  stream_.reader_ = &flow;
+}
+
+void Stream::WriteWait::attach(Flow& flow) {
+  CHECK(stream_.writer_ == nullptr);
+  stream_.writer_ = &flow;
+}
+
 bool Stream::ReadSome::step(Flow& flow) {
   const auto space = into_.empty() ? flow.loop().buffer() : into_;
   const Attempt attempt = stream_.try_read(space);
@@ -71,16 +81,6 @@ bool Stream::ReadSome::step(Flow& flow) {
     case Outcome::failed: result_ = std::unexpected(ErrorCode::reset); return true;
   }
   return false;
-}
-
-void Stream::ReadSome::attach(Flow& flow) {
-  CHECK(stream_.reader_ == nullptr);
-  stream_.reader_ = &flow;
-}
-
-void Stream::Readable::attach(Flow& flow) {
-  CHECK(stream_.reader_ == nullptr);
-  stream_.reader_ = &flow;
 }
 
 bool Stream::WriteSome::step(Flow&) {
@@ -97,22 +97,12 @@ bool Stream::WriteSome::step(Flow&) {
   return true;
 }
 
-void Stream::WriteSome::attach(Flow& flow) {
-  CHECK(stream_.writer_ == nullptr);
-  stream_.writer_ = &flow;
-}
-
 bool Stream::Drained::step(Flow&) {
   if (stream_.broken_) {
     result_ = std::unexpected(ErrorCode::reset);
     return true;
   }
   return stream_.unsent() <= limit_;
-}
-
-void Stream::Drained::attach(Flow& flow) {
-  CHECK(stream_.writer_ == nullptr);
-  stream_.writer_ = &flow;
 }
 
 HangupGuard::HangupGuard(Stream& stream, Flow& flow) : stream_(stream) {

@@ -90,6 +90,8 @@ class Stream {
 
  private:
   friend class HangupGuard;
+  class ReadWait;
+  class WriteWait;
 
   Flow* reader_ = nullptr;
   Flow* writer_ = nullptr;
@@ -101,66 +103,79 @@ class Stream {
   bool broken_ = false;  // a write failed
 };
 
-class Stream::ReadSome final : public Wait {
+// Waits for the reading side, and for the writing side; one flow each at a time.
+class Stream::ReadWait : public Wait {
+ protected:
+  ReadWait(Stream& stream, Mono deadline) : Wait(deadline), stream_(stream) {}
+  ~ReadWait() = default;
+
+  Stream& stream_;
+
+ private:
+  void attach(Flow& flow) final;
+  void detach() final { stream_.reader_ = nullptr; }
+};
+
+class Stream::WriteWait : public Wait {
+ protected:
+  WriteWait(Stream& stream, Mono deadline) : Wait(deadline), stream_(stream) {}
+  ~WriteWait() = default;
+
+  Stream& stream_;
+
+ private:
+  void attach(Flow& flow) final;
+  void detach() final { stream_.writer_ = nullptr; }
+};
+
+class Stream::ReadSome final : public ReadWait {
  public:
-  ReadSome(Stream& stream, std::span<char> into, Mono deadline) : Wait(deadline), stream_(stream), into_(into) {}
+  ReadSome(Stream& stream, std::span<char> into, Mono deadline) : ReadWait(stream, deadline), into_(into) {}
   IoResult<std::string_view> await_resume() const { return result_; }
 
  private:
   bool step(Flow& flow) override;
   void fail(ErrorCode why) override { result_ = std::unexpected(why); }
-  void attach(Flow& flow) override;
-  void detach() override { stream_.reader_ = nullptr; }
 
-  Stream& stream_;
   std::span<char> into_;
   IoResult<std::string_view> result_;
 };
 
-class Stream::Readable final : public Wait {
+class Stream::Readable final : public ReadWait {
  public:
-  Readable(Stream& stream, Mono deadline) : Wait(deadline), stream_(stream) {}
+  Readable(Stream& stream, Mono deadline) : ReadWait(stream, deadline) {}
   std::expected<void, ErrorCode> await_resume() const { return result_; }
 
  private:
   bool step(Flow&) override { return stream_.has_input(); }
   void fail(ErrorCode why) override { result_ = std::unexpected(why); }
-  void attach(Flow& flow) override;
-  void detach() override { stream_.reader_ = nullptr; }
 
-  Stream& stream_;
   std::expected<void, ErrorCode> result_;
 };
 
-class Stream::Drained final : public Wait {
+class Stream::Drained final : public WriteWait {
  public:
-  Drained(Stream& stream, std::size_t limit, Mono deadline) : Wait(deadline), stream_(stream), limit_(limit) {}
+  Drained(Stream& stream, std::size_t limit, Mono deadline) : WriteWait(stream, deadline), limit_(limit) {}
   std::expected<void, ErrorCode> await_resume() const { return result_; }
 
  private:
   bool step(Flow& flow) override;
   void fail(ErrorCode why) override { result_ = std::unexpected(why); }
-  void attach(Flow& flow) override;
-  void detach() override { stream_.writer_ = nullptr; }
 
-  Stream& stream_;
   std::size_t limit_;
   std::expected<void, ErrorCode> result_;
 };
 
-class Stream::WriteSome final : public Wait {
+class Stream::WriteSome final : public WriteWait {
  public:
   WriteSome(Stream& stream, std::span<const std::string_view> pieces, Mono deadline)
-      : Wait(deadline), stream_(stream), pieces_(pieces) {}
+      : WriteWait(stream, deadline), pieces_(pieces) {}
   IoResult<std::size_t> await_resume() const { return result_; }
 
  private:
   bool step(Flow& flow) override;
   void fail(ErrorCode why) override { result_ = std::unexpected(why); }
-  void attach(Flow& flow) override;
-  void detach() override { stream_.writer_ = nullptr; }
 
-  Stream& stream_;
   std::span<const std::string_view> pieces_;
   IoResult<std::size_t> result_;
 };

@@ -77,8 +77,7 @@ net::Task<std::expected<void, Failure>> ClientConnection::read_head(http::Method
 
 void ClientConnection::drop_head() {
   head_.reset();
-  loop_.give_back(std::move(head_bytes_));
-  head_bytes_ = {};
+  loop_.give_back(head_bytes_);
 }
 
 BodyDecoder::Piece ClientConnection::first() {

@@ -26,7 +26,7 @@ class ClientConnection {
   ClientConnection(std::unique_ptr<net::Stream> stream, net::Loop& loop)
       : stream_(std::move(stream)), loop_(loop), head_bytes_(loop.take_string()) {}
   ClientConnection(const ClientConnection&) = delete;
-  ~ClientConnection() { loop_.give_back(std::move(head_bytes_)); }
+  ~ClientConnection() { loop_.give_back(head_bytes_); }
 
   net::Stream& stream() { return *stream_; }
 

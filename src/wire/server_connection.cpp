@@ -152,7 +152,7 @@ net::Task<bool> ServerConnection::answer(const Incoming& request, Answer answer)
   const bool send_body = has_body && request.head->method() != http::Method::head;
   const std::array<std::string_view, 2> pieces{head, send_body ? answer.body : std::string_view{}};
   const bool written = stream_.write(pieces).has_value();
-  loop_.give_back(std::move(head));
+  loop_.give_back(head);
   if (!written) co_return false;
   const auto taken = co_await stream_.drained(0, loop_.now() + limits_.stalled);
   co_return taken.has_value();
@@ -177,8 +177,7 @@ class Discard final : public BodySink {
 
 void ServerConnection::drop_head(Incoming& request) {
   request.head.reset();
-  loop_.give_back(std::move(request.head_bytes));
-  request.head_bytes = {};
+  loop_.give_back(request.head_bytes);
 }
 
 net::Task<bool> ServerConnection::finish_request(Incoming& request) {

@@ -1,0 +1,22 @@
+#pragma once
+// The steps that every request takes which names a model in its body: read it, understand it, find the model. Where one
+// of them ends the request, the client has been answered, if there is one; the error then says whether its connection
+// can carry another request.
+
+#include <expected>
+
+#include "fleet/fleet_view.h"
+#include "gateway/exchange.h"
+#include "gateway/prompt_body.h"
+
+namespace drover::gateway {
+
+// In one pass: body.understood() is there when the last byte is.
+net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body);
+
+// The model that is asked for, if this client may have it; never null, and lives as long as `exchange.published`. One
+// that the fleet's view does not have is looked for anew: the fleet is asked at most once a second for all, and the
+// request waits for the answer up to `refresh_wait`.
+net::Task<std::expected<const fleet::Model*, bool>> authorise(Exchange& exchange, const api::Understood& understood);
+
+}  // namespace drover::gateway
