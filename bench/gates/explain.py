@@ -85,8 +85,11 @@ def text(drover: Path, stub: Path) -> str:
         binary = readable(drover, Path(folder))
         with Profiled(binary, nodes, options=SEPARATE) as profiled:
             request = profile_requests(profiled, Ask(), requests)
+        with Profiled(binary, nodes, options=SEPARATE) as profiled:
+            large = profile_requests(profiled, Ask(size=64 << 10), requests)
         with LockStepNode() as node, Profiled(binary, node, options=SEPARATE) as profiled:
             chunk, event = (profile_chunks(profiled, node, path, chunks) for path in STREAMS)
     look_up = sources(drover)
-    return "\n".join(section("a request", request, requests, look_up) + section("a relayed line", chunk, chunks, look_up) +
+    return "\n".join(section("a request", request, requests, look_up) +
+                     section("a request with a body of 64 KiB", large, requests, look_up) + section("a relayed line", chunk, chunks, look_up) +
                      section("a relayed event", event, chunks, look_up))

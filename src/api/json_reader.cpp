@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/json_text.h"
+#include "api/string_content.h"
 #include "base/ascii.h"
 
 namespace drover::api {
@@ -21,20 +22,11 @@ constexpr int hex_digit(char c) {
   return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
-// What a one-letter escape stands for; 0 if it is none.
-constexpr std::array<char, 256> kUnescaped = [] {
-  std::array<char, 256> table{};
-  table['"'] = '"';
-  table['\\'] = '\\';
-  table['/'] = '/';
-  table['b'] = '\b';
-  table['f'] = '\f';
-  table['n'] = '\n';
-  table['r'] = '\r';
-  table['t'] = '\t';
-  return table;
-}();
-constexpr char unescaped(char c) { return kUnescaped[static_cast<unsigned char>(c)]; }
+// A whole `\u00e9`.
+bool begins_with_code_unit(std::string_view text) {
+  return text.size() >= 6 && text.starts_with("\\u") &&
+         std::ranges::all_of(text.substr(2, 4), [](char c) { return hex_digit(c) >= 0; });
+}
 
 constexpr bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
 constexpr bool is_low_surrogate(std::uint32_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
@@ -245,7 +237,7 @@ void JsonReader::begin_string(Cursor& cursor, bool is_key) {
 void JsonReader::scan_string(Cursor& cursor) {
   while (true) {
     const char* const run = cursor.at;
-    cursor.at = skip_plain(run, cursor.end);
+    cursor.at = capturing_ ? skip_plain(run, cursor.end) : skip_content(run, cursor.end);
     if (capturing_ && cursor.at != run) {
       flush_surrogate();
       capture_.append(run, cursor.at);
@@ -267,12 +259,17 @@ void JsonReader::scan_string(Cursor& cursor) {
   }
 }
 
-// `\n` and its like, as many as follow one another and are here whole. False: none, left for scan_escape.
+// `\n` and its like, and `\u00e9` if nobody wants to know what it stands for: as many as follow one another and are
+// here whole. False: none, left for scan_escape.
 bool JsonReader::take_plain_escapes(Cursor& cursor) {
   const char* const begin = cursor.at;
   while (cursor.end - cursor.at >= 2 && *cursor.at == '\\') {
     const char c = unescaped(cursor.at[1]);
-    if (c == 0) break;
+    if (c == 0) {
+      if (capturing_ || !begins_with_code_unit(cursor.rest())) break;
+      cursor.at += 6;
+      continue;
+    }
     if (capturing_) {
       flush_surrogate();
       capture_.push_back(c);

@@ -42,7 +42,7 @@ std::optional<http::Reject> PromptBody::keep(std::string_view piece) {
   if (!make_room(piece.size())) {
     return http::Reject{503, "buffer_budget", "the gateway holds as many request bodies as it may; try again"};
   }
-  std::ranges::copy(piece, text_.free().begin());
+  piece.copy(text_.free().data(), piece.size());
   accept(piece.size());
   return std::nullopt;
 }

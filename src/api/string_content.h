@@ -1,0 +1,32 @@
+#pragma once
+// The long strings of a prompt, at the speed of the memory.
+
+#include <array>
+
+namespace drover::api {
+
+// What a one-letter escape stands for; 0 if it is none.
+inline constexpr std::array<char, 256> kUnescaped = [] {
+  std::array<char, 256> table{};
+  table['"'] = '"';
+  table['\\'] = '\\';
+  table['/'] = '/';
+  table['b'] = '\b';
+  table['f'] = '\f';
+  table['n'] = '\n';
+  table['r'] = '\r';
+  table['t'] = '\t';
+  return table;
+}();
+constexpr char unescaped(char c) { return kUnescaped[static_cast<unsigned char>(c)]; }
+
+// Goes over the content of a JSON string that nobody wants to have unescaped, from a place where a character begins,
+// and checks it on the way: returns a place where a character begins, up to which all is valid. There is the end of the
+// string, something invalid, or something for which a closer look is needed; `end` is only reached if there is none.
+//
+// With AVX2, which is asked for when the program runs, a step is 32 bytes or up to the next escape, and finds invalid
+// UTF-8 by three look-ups of half bytes (J. Keiser, D. Lemire: Validating UTF-8 in less than one instruction per byte,
+// 2021). Without it, one step goes up to the first byte that is not plain ASCII.
+const char* skip_content(const char* at, const char* end);
+
+}  // namespace drover::api
