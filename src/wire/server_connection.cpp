@@ -9,6 +9,10 @@ namespace drover::wire {
 
 using Read = ServerConnection::Read;
 
+// Of the read that brings a head: with it nearly every body comes whole. Most of a larger one is left in the socket, to
+// be read to where it is kept.
+static constexpr std::size_t kFirstRead = 16 << 10;
+
 std::optional<http::Reject> TextBody::take(std::string_view piece) {
   if (text_.size() + piece.size() > limit_.value) {
     return http::Reject{413, "body_too_large", "the body is larger than " + std::to_string(limit_.value) + " bytes"};
@@ -51,7 +55,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
       }
       seen = into.head_bytes.size();
     }
-    const auto bytes = co_await stream_.read_some(deadline);
+    const auto bytes = co_await stream_.read_some(loop_.buffer().first(kFirstRead), deadline);
     if (!bytes) {
       if (bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
       if (bytes.error() != ErrorCode::timed_out || into.head_bytes.empty()) co_return Read::ended;
