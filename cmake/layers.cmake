@@ -3,6 +3,16 @@
 # A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
 # benchmark program `NAME_bench`, and with DROVER_FUZZ a libFuzzer program for each of FUZZERS
 # (with FUZZ_SUPPORT compiled in). USES names the layers above it that it may include (tests/layers checks the includes).
+# What nearly every file includes, compiled once for all layers and once for all tests.
+add_library(drover_precompiled STATIC ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(drover_precompiled PRIVATE fmt-headers drover_warnings)
+target_precompile_headers(drover_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+if(DROVER_TESTS)
+  add_library(drover_precompiled_test STATIC ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
+  target_link_libraries(drover_precompiled_test PRIVATE fmt-headers drover_warnings GTest::gtest_main)
+  target_precompile_headers(drover_precompiled_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_test.h)
+endif()
+
 function(add_layer name)
   cmake_parse_arguments(LAYER "" "" "SOURCES;TESTS;BENCHES;FUZZERS;FUZZ_SUPPORT;USES;LIBRARIES" ${ARGN})
   list(TRANSFORM LAYER_USES PREPEND drover_)
@@ -10,12 +20,12 @@ function(add_layer name)
   add_library(drover_${name} STATIC ${LAYER_SOURCES})
   target_include_directories(drover_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(drover_${name} PUBLIC ${LAYER_USES} ${LAYER_LIBRARIES} PRIVATE drover_warnings)
-  target_precompile_headers(drover_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+  target_precompile_headers(drover_${name} REUSE_FROM drover_precompiled)
 
   if(LAYER_TESTS AND DROVER_TESTS)
     add_executable(${name}_test ${LAYER_TESTS})
     target_link_libraries(${name}_test PRIVATE drover_${name} drover_warnings GTest::gtest_main)
-    target_precompile_headers(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_test.h)
+    target_precompile_headers(${name}_test REUSE_FROM drover_precompiled_test)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
   endif()

@@ -17,6 +17,7 @@ endfunction()
 add_static_library(zstd-static libzstd.a)
 add_static_library(yaml-cpp-static libyaml-cpp.a)
 
+add_compile_options(-fPIE)  # libraries too: all end in programs, and share one precompiled header
 add_compile_options(-fno-omit-frame-pointer)
 add_compile_options(-Xclang -fno-pch-timestamp)  # lets ccache keep objects built with precompiled headers
 add_link_options(-fuse-ld=lld -static-libstdc++ -static-libgcc)
