@@ -1,7 +1,12 @@
 #include "base/pooled.h"
 
+#include <sys/mman.h>
+
 #include <array>
+#include <cstdint>
 #include <new>
+#include <utility>
+#include <vector>
 
 namespace drover {
 
@@ -15,55 +20,169 @@ namespace {
 
 constexpr std::size_t kStep = 16;             // bytes between two size classes
 constexpr std::size_t kClasses = 384;         // larger blocks go to malloc
-constexpr std::size_t kKeptBytes = 16 << 10;  // of free blocks of a class; a burst's surplus goes back to malloc
+constexpr std::size_t kSlabBytes = 64 << 10;  // and a slab is aligned to that
+constexpr std::size_t kArenaSlabs = 16;       // mapped at a time
+constexpr std::size_t kKeptSlabs = 4;         // empty ones that keep their memory
 
-struct FreeBlock {
-  FreeBlock* next;
+constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / kStep; }
+
+class Heap;
+
+struct Block {
+  Block* next;
 };
 
-struct FreeList {
-  FreeBlock* first = nullptr;
-  std::size_t count = 0;
-};
+// At the beginning of its memory; behind it are blocks of one class. Those that were never used come last, so that
+// their pages are not touched before they are needed.
+struct Slab {
+  Slab(Heap& owner, std::size_t size_class)
+      : heap(owner),
+        index(static_cast<std::uint32_t>(size_class)),
+        capacity(static_cast<std::uint32_t>((kSlabBytes - sizeof(Slab)) / block_size())) {}
 
-// The lists of one thread; given back when it ends.
-struct FreeLists {
-  std::array<FreeList, kClasses> classes;
-  ~FreeLists() {
-    for (FreeList& list : classes) {
-      while (list.first != nullptr) {
-        FreeBlock* block = list.first;
-        list.first = block->next;
-        ::operator delete(block);
-      }
-    }
+  std::size_t block_size() const { return std::size_t{index} * kStep; }
+  bool full() const { return used == capacity; }
+  Block* take() {
+    ++used;
+    if (free == nullptr) return reinterpret_cast<Block*>(reinterpret_cast<char*>(this + 1) + block_size() * touched++);
+    Block* const block = free;
+    free = block->next;
+    return block;
+  }
+  void put(void* memory) {
+    free = new (memory) Block{free};
+    --used;
+  }
+
+  Heap& heap;
+  Slab* previous = nullptr;  // of its class, while it is not full
+  Slab* next = nullptr;
+  Block* free = nullptr;
+  std::uint32_t index;
+  std::uint32_t capacity;
+  std::uint32_t used = 0;
+  std::uint32_t touched = 0;  // blocks that were ever used
+};
+static_assert(sizeof(Slab) % kStep == 0);
+
+// The slabs of a class that have room, oldest first: what is left of a burst is gathered in a few of them.
+struct Roomy {
+  Slab* first = nullptr;
+  Slab* last = nullptr;
+
+  void push_back(Slab& slab) {
+    slab.previous = last;
+    slab.next = nullptr;
+    (last != nullptr ? last->next : first) = &slab;
+    last = &slab;
+  }
+  void remove(Slab& slab) {
+    (slab.previous != nullptr ? slab.previous->next : first) = slab.next;
+    (slab.next != nullptr ? slab.next->previous : last) = slab.previous;
   }
 };
 
-thread_local FreeLists lists;
+// The slabs of one thread. It outlives the thread while a block of it is in use.
+class Heap {
+ public:
+  ~Heap() {
+    for (void* arena : arenas_) ::munmap(arena, kArenaSlabs * kSlabBytes);
+  }
 
-constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / kStep; }
+  void* take(std::size_t index) {
+    Roomy& roomy = roomy_[index];
+    Slab* const slab = roomy.first != nullptr ? roomy.first : open(index);
+    Block* const block = slab->take();
+    if (slab->full()) roomy.remove(*slab);
+    return block;
+  }
+
+  void put(Slab& slab, void* memory) {
+    Roomy& roomy = roomy_[slab.index];
+    if (slab.full()) roomy.push_back(slab);
+    slab.put(memory);
+    // The last one of a class stays: a block that is taken and freed over and over should not open a slab each time.
+    if (slab.used == 0 && (ended_ || roomy.first != roomy.last)) close(slab);
+  }
+
+  void thread_ended() {
+    for (Roomy& roomy : roomy_) {
+      if (roomy.first != nullptr && roomy.first->used == 0) close(*roomy.first);
+    }
+    ended_ = true;
+    if (open_ == 0) delete this;
+  }
+
+ private:
+  [[gnu::noinline]] Slab* open(std::size_t index) {
+    if (kept_.empty() && released_.empty()) map_arena();
+    std::vector<void*>& from = kept_.empty() ? released_ : kept_;
+    Slab* const slab = new (from.back()) Slab(*this, index);
+    from.pop_back();
+    ++open_;
+    roomy_[index].push_back(*slab);
+    return slab;
+  }
+
+  [[gnu::noinline]] void close(Slab& slab) {
+    roomy_[slab.index].remove(slab);
+    --open_;
+    if (kept_.size() < kKeptSlabs) {
+      kept_.push_back(&slab);
+    } else {
+      ::madvise(&slab, kSlabBytes, MADV_DONTNEED);
+      released_.push_back(&slab);
+    }
+    if (ended_ && open_ == 0) delete this;
+  }
+
+  void map_arena() {
+    constexpr std::size_t kBytes = kArenaSlabs * kSlabBytes;
+    void* const mapped =
+        ::mmap(nullptr, kBytes + kSlabBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(mapped) % kSlabBytes;
+    char* const arena = static_cast<char*>(mapped) + before;
+    if (before > 0) ::munmap(mapped, before);
+    ::munmap(arena + kBytes, kSlabBytes - before);
+    ::madvise(arena, kBytes, MADV_NOHUGEPAGE);  // a huge page would hold what slabs leave free
+    arenas_.push_back(arena);
+    for (std::size_t slab = kArenaSlabs; slab-- > 0;) released_.push_back(arena + slab * kSlabBytes);
+  }
+
+  std::array<Roomy, kClasses> roomy_;
+  std::size_t open_ = 0;         // slabs in use
+  std::vector<void*> kept_;      // empty slabs
+  std::vector<void*> released_;  // empty slabs whose memory the kernel has back
+  std::vector<void*> arenas_;
+  bool ended_ = false;  // its thread
+};
+
+// What each block is taken from; null before the first one.
+constinit thread_local Heap* heap = nullptr;
+
+struct HeapOfThread {
+  HeapOfThread() { heap = new Heap; }
+  ~HeapOfThread() { std::exchange(heap, nullptr)->thread_ended(); }
+};
+
+[[gnu::noinline]] Heap& begin_heap() {
+  thread_local HeapOfThread of_thread;
+  return *heap;
+}
 
 }  // namespace
 
 void* allocate_pooled(std::size_t size) {
   const auto index = class_of(size);
   if (index >= kClasses) return ::operator new(size);
-  FreeList& list = lists.classes[index];
-  if (list.first == nullptr) return ::operator new(index * kStep);
-  FreeBlock* block = list.first;
-  list.first = block->next;
-  --list.count;
-  return block;
+  return (heap != nullptr ? *heap : begin_heap()).take(index);
 }
 
 void free_pooled(void* memory, std::size_t size) noexcept {
-  const auto index = class_of(size);
-  if (index >= kClasses || (lists.classes[index].count + 1) * index * kStep > kKeptBytes)
-    return ::operator delete(memory);
-  FreeList& list = lists.classes[index];
-  list.first = new (memory) FreeBlock{list.first};
-  ++list.count;
+  if (class_of(size) >= kClasses) return ::operator delete(memory);
+  Slab& slab = *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(memory) & ~(kSlabBytes - 1));
+  slab.heap.put(slab, memory);
 }
 
 #endif
