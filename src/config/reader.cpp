@@ -187,7 +187,7 @@ void Reader::number(Item item, std::optional<std::uint64_t>& value, bool automat
     return expected(item, *given,
                     fmt::format("{}a whole number from {} to {}", automatic ? "auto or " : "", least, most));
   }
-  value = *parsed;
+  value = parsed;
 }
 
 void Reader::choice(Item item, std::size_t& index, std::span<const std::string_view> words) {

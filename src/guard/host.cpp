@@ -43,7 +43,8 @@ bool is_host_entry(std::string_view entry) {
   return is_name(without_final_dot(entry));
 }
 
-Result<HostRules> HostRules::make(std::vector<std::string> own_names, std::vector<std::string> configured) {
+Result<HostRules> HostRules::make(const std::vector<std::string>& own_names,
+                                  const std::vector<std::string>& configured) {
   HostRules rules;
   for (const std::string& name : own_names) {
     // The system may call itself anything; what is no name can never be asked for.

@@ -18,7 +18,7 @@ class HostRules {
   HostRules() = default;
   // `own_names`: the machine's host name, with and without domain. `configured`: `gateway.example.org`, or
   // `*.example.org` for all names below. Errors (config): an entry that is neither; it is quoted.
-  static Result<HostRules> make(std::vector<std::string> own_names, std::vector<std::string> configured);
+  static Result<HostRules> make(const std::vector<std::string>& own_names, const std::vector<std::string>& configured);
 
   // `host`: the Host field's value, with or without port; its syntax has been checked (row 45). Empty is allowed:
   // HTTP/1.0 may leave it out, browsers never do. False: answer 421 `host`.

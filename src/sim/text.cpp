@@ -67,11 +67,8 @@ std::vector<std::string_view> tokenise(std::string_view text) {
       ++at;
       ++letters;
     }
-    if (letters == 0) {
-      ++at;
-    } else if (at < text.size() && is_mark(text[at])) {
-      ++at;
-    }
+    const bool marked = at < text.size() && is_mark(text[at]);
+    if (letters == 0 || marked) ++at;
     tokens.push_back(text.substr(start, at - start));
   }
   return tokens;
