@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include "base/check.h"
+#include "net/system_calls.h"
 
 namespace drover::net {
 namespace {
@@ -52,7 +54,7 @@ void LinuxLoop::run() {
   while (!stopping_) {
     arm_timer();
     poll();
-    run_posted();
+    if (std::exchange(rung_, false)) run_posted();
     turn();
   }
   stopping_ = false;
@@ -89,7 +91,7 @@ void LinuxLoop::arm_timer() {
 
 void LinuxLoop::poll() {
   std::array<epoll_event, kBatch> events;
-  const int count = ::epoll_wait(epoll_, events.data(), kBatch, anyone_ready() ? 0 : -1);
+  const int count = system_calls::epoll_wait(epoll_, events.data(), kBatch, anyone_ready() ? 0 : -1);
   read_clock();
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -100,6 +102,7 @@ void LinuxLoop::poll() {
     const int descriptor = static_cast<int>(event.data.u64 >> 1);
     drain(descriptor);
     if (descriptor == timer_) armed_ = kNever;
+    if (descriptor == wakeup_) rung_ = true;
   }
 }
 

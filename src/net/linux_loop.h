@@ -44,6 +44,7 @@ class LinuxLoop final : public Loop {
   int timer_;
   int wakeup_;
   Mono armed_ = kNever;  // when the timerfd fires
+  bool rung_ = false;    // work was posted
   bool stopping_ = false;
   std::mutex mutex_;
   std::vector<std::move_only_function<void()>> posted_;  // guarded by mutex_

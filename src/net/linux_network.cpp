@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/system_calls.h"
+
 namespace drover::net {
 namespace {
 
@@ -125,7 +127,7 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
   Attempt try_read(std::span<char> into) override {
     if (descriptor_ < 0) return {Outcome::failed};
     if (!readable_) return {Outcome::blocked};
-    const auto got = ::recv(descriptor_, into.data(), into.size(), 0);
+    const auto got = system_calls::recv(descriptor_, into.data(), into.size());
     if (got > 0) {
       // A short read has emptied the socket, unless its end was announced: then one more read tells which end.
       if (static_cast<std::size_t>(got) < into.size() && !hung_up()) readable_ = false;
@@ -154,7 +156,7 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
-    const auto sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    const auto sent = system_calls::sendmsg(descriptor_, message);
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) return {Outcome::failed};
       writable_ = false;
