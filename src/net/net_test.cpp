@@ -185,13 +185,15 @@ Heard heard_through(LinkFaults faults, Duration hold = {}) {
   return heard;
 }
 
-TEST(SimWorld, a_link_resets_and_stalls_at_a_byte) {
+TEST(SimWorld, a_link_resets_stalls_and_inserts_at_a_byte) {
   const Heard reset = heard_through({.from_listener = {.reset_at = 4}});
   EXPECT_EQ(reset.bytes, "0123");
   EXPECT_EQ(reset.broke, ErrorCode::reset);
   const Heard stalled = heard_through({.from_listener = {.stall_at = 4, .stall = 5s}});
   EXPECT_EQ(stalled.bytes, "0123456789");
   EXPECT_GE(stalled.last, Mono{} + 5s);
+  const Heard inserted = heard_through({.from_listener = {.insert_at = 4, .insert = "abc"}});
+  EXPECT_EQ(inserted.bytes, "0123abc456789");
   const Heard held = heard_through({}, 7s);
   EXPECT_EQ(held.bytes, "0123456789");
   EXPECT_GE(held.last, Mono{} + 7s);

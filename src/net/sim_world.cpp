@@ -25,11 +25,11 @@ struct SimDirection {
 
 // A connection. It outlives its ends by what is under way.
 struct SimLink : std::enable_shared_from_this<SimLink> {
-  SimLink(SimWorld& owner, const Endpoint& listener, LinkFaults faults)
+  SimLink(SimWorld& owner, const Network& dialler, const Endpoint& listener, LinkFaults faults)
       : world(owner), id(++owner.last_link_), to(listener), latency(owner.settings().latency + faults.latency) {
-    from(End::dialler).faults = faults.from_dialler;
-    from(End::listener).faults = faults.from_listener;
-    if (world.tap_ != nullptr) world.tap_->opened(id, to);
+    from(End::dialler).faults = std::move(faults.from_dialler);
+    from(End::listener).faults = std::move(faults.from_listener);
+    if (world.tap_ != nullptr) world.tap_->opened(id, dialler, to);
   }
 
   SimWorld& world;
@@ -49,6 +49,7 @@ struct SimLink : std::enable_shared_from_this<SimLink> {
   void deliver_reset(End sender, Mono now);
 
  private:
+  void send(End sender, std::string bytes, Mono now);
   void arrive(End sender, std::string_view bytes);
   void break_off(End sender);
 };
@@ -217,14 +218,28 @@ Mono SimLink::delivery_time(SimDirection& direction, Mono now) {
 }
 
 void SimLink::deliver(End sender, std::string bytes, Mono now) {
-  SimDirection& direction = from(sender);
   if (world.tap_ != nullptr) world.tap_->wrote(id, sender, bytes);
-  if (direction.faults.stall_at && direction.sent < *direction.faults.stall_at &&
-      direction.sent + bytes.size() > *direction.faults.stall_at) {
-    const std::size_t before = *direction.faults.stall_at - direction.sent;
-    deliver(sender, bytes.substr(0, before), now);
+  SimDirection& direction = from(sender);
+  auto& faults = direction.faults;
+  // Cut where something befalls the stream.
+  for (auto* at : {&faults.stall_at, &faults.insert_at}) {
+    if (!*at || **at < direction.sent || **at >= direction.sent + bytes.size()) continue;
+    const std::size_t before = **at - direction.sent;
+    send(sender, bytes.substr(0, before), now);
     bytes.erase(0, before);
+    if (at == &faults.insert_at) {
+      at->reset();
+      const std::size_t sent = direction.sent;
+      send(sender, std::move(faults.insert), now);
+      direction.sent = sent;
+    }
   }
+  send(sender, std::move(bytes), now);
+}
+
+void SimLink::send(End sender, std::string bytes, Mono now) {
+  if (bytes.empty()) return;
+  SimDirection& direction = from(sender);
   direction.under_way += bytes.size();
   const Mono when = delivery_time(direction, now);
   const std::size_t reset_at = direction.faults.reset_at.value_or(SIZE_MAX);
@@ -392,7 +407,7 @@ Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadl
   if (reach() == Reach::refused || listener == world_.listeners_.end()) {
     co_return std::unexpected(ErrorCode::connect_refused);
   }
-  auto link = std::make_shared<SimLink>(world_, to, faults);
+  auto link = std::make_shared<SimLink>(world_, *this, to, faults);
   const Endpoint from = *parse_ip("127.0.0.1", world_.next_port_++);
   auto ours = std::make_unique<SimStream>(*this, link, End::dialler, to);
   auto& sharing = listener->second;

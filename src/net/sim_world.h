@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -50,6 +51,8 @@ struct LinkFaults {
     std::optional<std::size_t> reset_at{};  // both ends are reset when this byte should arrive
     std::optional<std::size_t> stall_at{};  // from this byte on everything comes `stall` later
     Duration stall{};
+    std::optional<std::size_t> insert_at{};  // before this byte, `insert` arrives, which nobody sent
+    std::string insert{};
   };
   Duration latency{};  // on top of the network's
   Direction from_dialler{};
@@ -62,7 +65,7 @@ using LinkId = std::uint64_t;
 class LinkTap {
  public:
   virtual ~LinkTap() = default;
-  virtual void opened(LinkId link, const Endpoint& to) = 0;
+  virtual void opened(LinkId link, const Network& dialler, const Endpoint& to) = 0;
   virtual void wrote(LinkId link, End by, std::string_view bytes) = 0;      // they left
   virtual void arrived(LinkId link, End from, std::string_view bytes) = 0;  // they can be read
   virtual void finished(LinkId link, End by) = 0;                           // FIN was sent
