@@ -422,6 +422,16 @@ TEST(Faults, row_19_a_body_short_of_its_length_is_cut_short_for_the_client_too) 
   EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
 }
 
+TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.kept_per_node = 0; }});
+  for (int i = 0; i < 2; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 200");
+  }
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_20_a_stalled_stream_is_cut_after_the_silence_and_the_node_freed) {
   World world({.nodes = 1});
   world.nodes[0]->play({{Send{stream_head() + chunk(token_line(0))}, Hang{}}});
