@@ -422,6 +422,19 @@ TEST(Faults, row_19_a_body_short_of_its_length_is_cut_short_for_the_client_too) 
   EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
 }
 
+TEST(Faults, row_19_no_error_frame_stands_inside_one_object) {
+  World world;
+  for (auto& node : world.nodes) {
+    node->play({{Send{stream_head("application/json") + chunk(R"({"embeddings":[[1,2)")}, Pause{20ms}, Close{}}});
+  }
+  const auto got = world.send(post("/api/embed", R"({"model":"m","input":"hi"})"), 30s);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+  bool clean = true;
+  EXPECT_EQ(got->body(&clean), R"({"embeddings":[[1,2)");
+  EXPECT_FALSE(clean);
+  world.expect_at_rest();
+}
+
 TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.kept_per_node = 0; }});
   for (int i = 0; i < 2; ++i) {
