@@ -435,6 +435,22 @@ TEST(Faults, row_19_no_error_frame_stands_inside_one_object) {
   world.expect_at_rest();
 }
 
+TEST(Faults, a_relay_ends_with_the_deadline_also_while_its_client_is_slow) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.request = 8s;
+                 setup.settings.stream_buffer = 64_KiB;
+               }});
+  Script script{Send{stream_head()}};
+  for (int i = 0; i < 40; ++i) script.push_back(Send{chunk(std::string(10'000, 'x') + "\n")});
+  script.push_back(Hang{});
+  world.nodes[0]->play({script});
+  const auto got = world.send_and_never_read(post(kChatPath, kChat), 30s);
+  ASSERT_TRUE(world.finish());
+  world.expect_at_rest();
+  EXPECT_EQ(world.log().back()["drover.reason"], "deadline");
+  EXPECT_NEAR(world.log().back()["event.duration"].get<double>() / 1e9, 8, 0.1);
+}
+
 TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.kept_per_node = 0; }});
   for (int i = 0; i < 2; ++i) {

@@ -159,10 +159,13 @@ class Relay {
     net::Stream& stream = client_.stream();
     ++pauses_;
     while (!has_room()) {
-      const auto drained = co_await stream.drained(stream.unsent() / 2, stalled_at());
+      const auto drained = co_await stream.drained(stream.unsent() / 2, std::min(task_.deadline, stalled_at()));
       if (!drained && drained.error() == ErrorCode::cancelled) co_return cancelled();
       if (!drained && drained.error() == ErrorCode::reset) co_return gone();
       if (!drained && stalled_at() <= client_.loop().now()) co_return stalled();
+      if (!drained && task_.deadline <= client_.loop().now()) {
+        co_return cut(api::Reason::deadline, observe::CutCause::deadline);
+      }
     }
     co_return std::nullopt;
   }
