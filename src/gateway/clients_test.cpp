@@ -107,6 +107,18 @@ TEST(Clients, row_82_a_client_that_reads_nothing_is_cut_after_a_minute) {
   world.expect_at_rest();
 }
 
+TEST(Clients, row_55_a_body_that_never_stops_coming_ends_with_the_deadline_of_the_request) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.request = 3s;
+                 setup.settings.server.body_rate = Bytes{1};
+               }});
+  const auto got = world.send_in_drops(post(kChatPath, std::string(1'000, ' ') + kChat), 20ms);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 408");
+  EXPECT_NEAR(world.log().back()["event.duration"].get<double>() / 1e9, 3, 0.3);
+  world.expect_at_rest();
+}
+
 TEST(Clients, row_83_the_next_request_may_come_while_a_stream_runs) {
   World world({.nodes = 1});
   const auto got = world.send(post(kChatPath, kChat) + "GET /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n", 2s);
