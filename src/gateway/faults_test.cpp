@@ -435,6 +435,20 @@ TEST(Faults, row_19_no_error_frame_stands_inside_one_object) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_36_a_stream_with_a_length_and_no_terminator_has_no_proper_end) {
+  for (const std::string& text : {std::string(), token_line(0)}) {
+    World world({.nodes = 1});
+    world.nodes[0]->play({{Send{whole(text, 200, "application/x-ndjson")}}});
+    const auto got = world.send(post(kChatPath, kChat), 30s);
+    ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+    bool clean = true;
+    got->body(&clean);
+    EXPECT_FALSE(clean) << got->bytes;
+    world.expect_at_rest();
+    EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
+  }
+}
+
 TEST(Faults, a_relay_ends_with_the_deadline_also_while_its_client_is_slow) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) {
                  setup.settings.request = 8s;

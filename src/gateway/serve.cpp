@@ -241,7 +241,8 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
                  .opaque = !head.find(http::Known::content_encoding).value_or("identity").starts_with("identity"),
                  .deadline = exchange.deadline,
                  .may_be_silent = [&] { return begun.may_be_silent && attempt.node_is_alive(); }};
-  if (head.body() == http::BodyKind::length) {
+  // A stream is always framed so that it can break off: a length that was reached would look like a proper end.
+  if (head.body() == http::BodyKind::length && !exchange.streams) {
     task.framing = {http::BodyKind::length, head.content_length().value_or(0)};
   } else if (minor == 0) {
     task.framing = {http::BodyKind::until_close, 0};
