@@ -107,6 +107,23 @@ TEST(Clients, row_82_a_client_that_reads_nothing_is_cut_after_a_minute) {
   world.expect_at_rest();
 }
 
+TEST(Clients, row_82_an_answer_that_its_client_never_took_was_not_delivered) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.server.stalled = 5s;
+                 setup.settings.server.idle = 2s;
+               }});
+  world.nodes[0]->play({{Send{whole(R"({"embeddings":[[)" + std::string(400'000, '1') + "]]}")}}});
+  const auto got = world.send_and_never_read(post("/api/embed", R"({"model":"m","input":"hi"})"), 30s);
+  world.run_for(3s);
+  EXPECT_EQ(world.nodes[0]->busy(), 0U) << "the node is free long before";
+  EXPECT_GT(world.gateway->buffers().used().value, 0U);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->broke, ErrorCode::reset);
+  EXPECT_EQ(world.log().back()["drover.outcome"], "cancelled");
+  EXPECT_EQ(world.log().back()["drover.reason"], "client_stalled");
+  world.expect_at_rest();
+}
+
 TEST(Clients, row_55_a_body_that_never_stops_coming_ends_with_the_deadline_of_the_request) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) {
                  setup.settings.request = 3s;
