@@ -67,6 +67,10 @@ AttemptFailure Attempt::failed(ErrorCode code, api::Reason reason, std::string_v
 }
 
 AttemptFailure Attempt::failed(const wire::Failure& failure, std::string_view what) {
+  // Before the deadline of the whole request only the node's silence can have been too long.
+  if (failure.code == ErrorCode::timed_out && exchange_.loop().now() < exchange_.deadline) {
+    return failed(wire::Failure{ErrorCode::response_timed_out, failure.reason}, what);
+  }
   if (failure.code == ErrorCode::protocol) count_fault(failure.reason);
   // A read can meet the reset before the event that tells of it.
   node_left_ |= failure.code == ErrorCode::reset || failure.code == ErrorCode::closed;

@@ -475,6 +475,18 @@ TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_20_a_node_silent_within_its_head_is_no_deadline) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.silence = 2s; }});
+  world.nodes[0]->play({{Send{"HTTP/1.1 200 OK\r\nContent-"}, Hang{}}});
+  const auto got = world.send(post(kChatPath, kChat), 1min);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || !got->bytes.empty(); }, 1min));
+  EXPECT_EQ(got->status(), "HTTP/1.1 504");
+  EXPECT_EQ(header(*got, "x-drover-reason"), "first_byte_timeout");
+  world.clients.cancel_all();
+  world.run_for(1s);
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_20_a_stalled_stream_is_cut_after_the_silence_and_the_node_freed) {
   World world({.nodes = 1});
   world.nodes[0]->play({{Send{stream_head() + chunk(token_line(0))}, Hang{}}});
