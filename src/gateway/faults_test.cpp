@@ -465,6 +465,20 @@ TEST(Faults, a_relay_ends_with_the_deadline_also_while_its_client_is_slow) {
   EXPECT_NEAR(world.log().back()["event.duration"].get<double>() / 1e9, 8, 0.1);
 }
 
+TEST(Faults, row_04_a_pooled_connection_that_carried_a_head_was_not_stale) {
+  World world({.nodes = 1});
+  const std::string refusal = whole(R"({"error":"server busy, maximum pending requests exceeded"})", 503);
+  world.nodes[0]->play(
+      {chat_stream(1), {Send{refusal.substr(0, refusal.size() - 9)}, Pause{50ms}, Reset{}}, chat_stream(1)});
+  for (int i = 0; i < 2; ++i) {
+    world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+  }
+  EXPECT_EQ(attempts(world, "stale"), 0U);
+  EXPECT_EQ(attempts(world, "reset_pre"), 1U);
+  world.expect_at_rest();
+}
+
 TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.kept_per_node = 0; }});
   for (int i = 0; i < 2; ++i) {
