@@ -12,11 +12,13 @@ namespace drover::net {
 // One direction of a simulated connection: what is under way and what has arrived.
 struct SimDirection {
   std::string arrived;
+  std::size_t read = 0;  // of `arrived`
   std::size_t under_way = 0;
   std::size_t sent = 0;  // ever
   bool ended = false;    // FIN has arrived
   Mono last_delivery{};
   Mono last_notice{};
+  std::size_t unread() const { return arrived.size() - read; }
   SimStream* writer = nullptr;  // null once destroyed
   SimStream* reader = nullptr;
   bool writer_blocked = false;
@@ -26,7 +28,11 @@ struct SimDirection {
 // A connection. It outlives its ends by what is under way.
 struct SimLink : std::enable_shared_from_this<SimLink> {
   SimLink(SimWorld& owner, const Network& dialler, const Endpoint& listener, LinkFaults faults)
-      : world(owner), id(++owner.last_link_), to(listener), latency(owner.settings().latency + faults.latency) {
+      : world(owner),
+        id(++owner.last_link_),
+        to(listener),
+        latency(owner.settings().latency + faults.latency),
+        fault_epoch(owner.fault_epoch_) {
     from(End::dialler).faults = std::move(faults.from_dialler);
     from(End::listener).faults = std::move(faults.from_listener);
     if (world.tap_ != nullptr) world.tap_->opened(id, dialler, to);
@@ -36,6 +42,7 @@ struct SimLink : std::enable_shared_from_this<SimLink> {
   const LinkId id;
   const Endpoint to;
   const Duration latency;
+  const std::uint64_t fault_epoch;
   std::array<SimDirection, 2> directions;
   bool reset = false;
 
@@ -68,7 +75,7 @@ class SimStream final : public Stream {
     in_.reader = nullptr;
     network_.streams_.erase({link_->id, end_});
     // As Linux: closing with unread input resets, otherwise the peer sees the end.
-    if (in_.arrived.empty() && !aborted_) {
+    if (in_.unread() == 0 && !aborted_) {
       finish();
     } else {
       abort();
@@ -121,16 +128,20 @@ class SimStream final : public Stream {
 
   Attempt try_read(std::span<char> into) override {
     if (aborted_) return {Outcome::failed};
-    if (in_.arrived.empty()) {
+    if (in_.unread() == 0) {
       if (link_->reset) return {Outcome::failed};
       readable_ = in_.ended;
       return {in_.ended ? Outcome::ended : Outcome::blocked};
     }
     const auto most = settings().max_read;
-    const auto count = some_of(std::min(into.size(), in_.arrived.size()), most);
-    std::copy_n(in_.arrived.data(), count, into.data());
-    in_.arrived.erase(0, count);
-    if (in_.arrived.empty() && !hung_up()) {
+    const auto count = some_of(std::min(into.size(), in_.unread()), most);
+    std::copy_n(in_.arrived.data() + in_.read, count, into.data());
+    in_.read += count;
+    if (in_.unread() == 0) {
+      in_.arrived.clear();
+      in_.read = 0;
+    }
+    if (in_.unread() == 0 && !hung_up()) {
       readable_ = settings().spurious > 0 && world().random().chance(settings().spurious);
     }
     if (in_.writer_blocked) {
@@ -145,7 +156,7 @@ class SimStream final : public Stream {
     std::size_t total = 0;
     for (const auto piece : pieces) total += piece.size();
     if (total == 0) return {Outcome::done};
-    const auto held = out_.arrived.size() + out_.under_way;
+    const auto held = out_.unread() + out_.under_way;
     const auto room = held < settings().window ? settings().window - held : 0;
     const auto count = std::min(room, some_of(total, settings().max_write));
     if (count < total) out_.writer_blocked = true;
@@ -221,6 +232,7 @@ void SimLink::deliver(End sender, std::string bytes, Mono now) {
   if (world.tap_ != nullptr) world.tap_->wrote(id, sender, bytes);
   SimDirection& direction = from(sender);
   auto& faults = direction.faults;
+  if (fault_epoch != world.fault_epoch_) faults = {};
   // Cut where something befalls the stream.
   for (auto* at : {&faults.stall_at, &faults.insert_at}) {
     if (!*at || **at < direction.sent || **at >= direction.sent + bytes.size()) continue;
@@ -414,6 +426,12 @@ Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadl
   SimListener& chosen = *sharing[sharing.size() == 1 ? 0 : world_.random().below(sharing.size())];
   chosen.connect(std::make_unique<SimStream>(chosen.network(), link, End::listener, from));
   co_return ours;
+}
+
+std::size_t SimNetwork::most_unsent() const {
+  std::size_t most = 0;
+  for (const auto& [key, stream] : streams_) most = std::max(most, stream->unsent());
+  return most;
 }
 
 void SimNetwork::crash() {

@@ -102,6 +102,7 @@ class SimNetwork final : public Network {
   // they unwind reaches anybody. There is no way back.
   void crash();
   std::size_t streams() const { return streams_.size(); }  // open ones
+  std::size_t most_unsent() const;                         // bytes that one of them keeps
 
  private:
   friend class SimStream;
@@ -130,6 +131,8 @@ class SimWorld {
   void hold(const Endpoint& endpoint, Mono until) { held_[endpoint] = until; }
   // Asked for each connection to `to` that is made from now on.
   void set_link_faults(std::function<LinkFaults(const Endpoint& to)> faults) { faults_ = std::move(faults); }
+  // What was decided for the connections that stand befalls them no more.
+  void forget_link_faults() { ++fault_epoch_; }
   void set_tap(LinkTap* tap) { tap_ = tap; }
 
   // Runs until `done()` is true or virtual time reaches `until`. True when `done()`.
@@ -169,6 +172,7 @@ class SimWorld {
   std::function<LinkFaults(const Endpoint&)> faults_;
   LinkTap* tap_ = nullptr;
   LinkId last_link_ = 0;
+  std::uint64_t fault_epoch_ = 0;
   std::uint16_t next_port_ = 30000;
 };
 
