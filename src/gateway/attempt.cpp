@@ -47,8 +47,6 @@ net::Task<> cut_later(std::unique_ptr<net::Stream> stream, Slot slot, Mono when)
 
 Attempt::~Attempt() {
   if (!upstream_ || complete_) return;
-  // The last of the request may have left in the moment in which the flow was cancelled.
-  if (sent_at_ == kNever && upstream_->stream().unsent() == 0) sent_at_ = upstream_->stream().last_progress();
   const Mono safe = sent_at_ == kNever ? exchange_.loop().now() : sent_at_ + exchange_.settings().minimum_run;
   auto stream = upstream_->release();
   // Where the connection is over nothing is left to cut, and the request may be submitted again at once.
@@ -89,7 +87,7 @@ void Attempt::count_fault(std::string_view reason) {
 
 net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::start(NodeRequest request, bool fresh) {
   exchange_.phase = observe::Phase::connecting;
-  reused_ = false;
+  reused_ = node_left_ = false;
   sent_at_ = kNever;
   const Mono dial_by = std::min(exchange_.deadline, exchange_.loop().now() + exchange_.settings().connect);
   auto taken = co_await exchange_.worker.pool().take(node_.id, node_.endpoint, dial_by, fresh);

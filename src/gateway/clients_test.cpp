@@ -80,6 +80,22 @@ net::Task<> half_close(World& world, std::string request, std::string& got) {
   }
 }
 
+TEST(Clients, row_79_a_client_that_leaves_behind_a_stale_connection_is_cut_no_sooner_than_any_other) {
+  World world({.nodes = 1});
+  world.nodes[0]->play({chat_stream(1), {Reset{}}, {Hang{}}});
+  world.send(post(kChatPath, kChat), 1s);
+  ASSERT_TRUE(world.finish());
+  world.send_and_never_read(post(kChatPath, kChat), 5ms);
+  ASSERT_TRUE(world.finish());
+  world.run_for(1s);
+  ASSERT_EQ(world.nodes[0]->seen().size(), 3U);
+  const auto& last = world.nodes[0]->seen()[2];
+  ASSERT_TRUE(last.left);
+  EXPECT_GE(*last.left - last.came, 20ms);
+  EXPECT_LE(*last.left - last.came, 50ms);
+  world.expect_at_rest();
+}
+
 TEST(Clients, row_81_a_half_close_after_a_whole_request_counts_as_leaving) {
   World world({.nodes = 1});
   world.nodes[0]->play({{Hang{}}});
