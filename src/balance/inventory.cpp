@@ -20,12 +20,25 @@ void enter_lane(Lane& lane, Node& node, Runner& runner) {
   }
 }
 
+// The runner of a model that the poll lists. What was a runner under another key (the weights' own, before they were
+// known) is still the same process: what runs there goes on counting.
+Runner& runner_of(Node& node, const ModelOnNode& model, std::span<const Served> before) {
+  if (const auto known = node.runners.find(model.runner); known != node.runners.end()) return known->second;
+  const auto served = std::ranges::find(before, model.model, model_of);
+  if (served != before.end() && !served->runner->listed) {
+    auto renamed = node.runners.extract(served->runner->key);
+    renamed.key() = renamed.mapped().key = model.runner;
+    return node.runners.insert(std::move(renamed)).position->second;
+  }
+  return node.runners.try_emplace(model.runner, model.runner, node.spec.slots).first->second;
+}
+
 // Notes what the poll lists. Returns what the node served before.
 std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNode> models) {
   std::vector<Served> before = std::exchange(node.served, {});
   for (auto& [key, runner] : node.runners) runner.listed = runner.seen_resident = false;
   for (const ModelOnNode& model : models) {
-    Runner& runner = node.runners.try_emplace(model.runner, model.runner, node.spec.slots).first->second;
+    Runner& runner = runner_of(node, model, before);
     runner.listed = true;
     runner.seen_resident |= model.resident;
     if (model.context > 0) runner.context = model.context;

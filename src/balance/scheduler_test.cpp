@@ -52,6 +52,19 @@ TEST(Scheduler, counts_slots_per_model_since_each_runner_has_its_own) {
   EXPECT_EQ(fleet.submit(2, "b"), "on 0 (only_one)");
 }
 
+TEST(Scheduler, counts_on_when_the_weights_of_a_model_become_known) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a=manifest*"});
+  EXPECT_EQ(fleet.submit(1, "a"), "on 0 (only_one)");
+  fleet.has(0, {"a=weights*", "b=weights"});
+  EXPECT_EQ(fleet.submit(2, "b"), "queued 1");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.node_state(0).runners.size(), 1U);
+}
+
 TEST(Scheduler, lets_names_of_the_same_weights_share_slots_and_residency) {
   Fleet fleet;
   fleet.node(0, 1);

@@ -35,4 +35,21 @@ struct SimArguments {
 };
 int run_sim(const SimArguments& arguments);
 
+struct WorldArguments {
+  std::uint64_t seed = 1;
+  std::uint64_t last_seed = 0;  // of a campaign; 0: one world
+  double minutes = 1;
+  bool swarm = false;
+  std::size_t nodes = 0;  // 0: as the seed draws
+  double rate = 0;
+  std::vector<std::string> without;
+  std::uint64_t until = 0;
+  bool trace = false;
+  bool shrink = false;
+  bool stop = false;  // at the first failure
+  std::size_t jobs = 1;
+  bool json = false;
+};
+int run_world_command(const WorldArguments& arguments);
+
 }  // namespace drover::cli

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "cli/local_slots.h"
-#include "cli/setup.h"
+#include "cli/machine.h"
 #include "cli/version.h"
 #include "net/signals.h"
 
@@ -45,7 +45,7 @@ class Host {
         closing_(loop_) {}
 
   int run() {
-    auto setup = make_setup(options_.settings);
+    auto setup = gateway::make_setup(options_.settings, this_machine());
     if (!setup) return complain(setup.error()), kBadSetup;
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
     const unsigned workers = options_.settings.workers == 0 ? cores : options_.settings.workers;
@@ -162,8 +162,8 @@ class Host {
   void reload() {
     auto settings = options_.reload ? options_.reload() : std::nullopt;
     if (settings && needs_restart(*settings)) settings.reset();
-    auto setup =
-        settings ? make_setup(*settings) : Result<gateway::GatewaySetup>(Error{ErrorCode::config, Side::gateway, ""});
+    auto setup = settings ? gateway::make_setup(*settings, this_machine())
+                          : Result<gateway::GatewaySetup>(Error{ErrorCode::config, Side::gateway, ""});
     gateway_->note_reload(setup.has_value());
     if (!setup) {
       if (!setup.error().detail.empty()) complain(setup.error());

@@ -47,6 +47,28 @@ int main(int argc, char** argv) {
   sim_command->add_option("--slots", sim.slots, "requests that a node runs at once for one model (default: 4)");
   sim_command->add_flag("--json", sim.json, "one JSON object a node when it listens");
 
+  WorldArguments world;
+  auto* world_command =
+      app.add_subcommand("world", "the whole gateway in simulated worlds, from seeds: a test of itself");
+  world_command->add_option("--seed", world.seed, "of the world, or the first one of a campaign")
+      ->capture_default_str();
+  world_command->add_option("--to", world.last_seed, "the last seed of a campaign");
+  world_command->add_option("--minutes", world.minutes, "of simulated trouble")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 60.0));
+  world_command->add_flag("--swarm", world.swarm, "each world has a random part of the faults only");
+  world_command->add_option("--nodes", world.nodes, "how many (default: 3 to 8, by the seed)")
+      ->check(CLI::Range(1, 20));
+  world_command->add_option("--rate", world.rate, "requests a second (default: by the seed)")
+      ->check(CLI::Range(0.1, 1000.0));
+  world_command->add_option("--without", world.without, "faults and habits of clients to leave out")->delimiter(',');
+  world_command->add_option("--until", world.until, "stop at this event, and show the last ones");
+  world_command->add_flag("--trace", world.trace, "show every event as it happens");
+  world_command->add_flag("--shrink", world.shrink, "look for a smaller world that fails in the same way");
+  world_command->add_flag("--stop", world.stop, "at the first failure");
+  world_command->add_option("--jobs", world.jobs, "worlds at a time")->capture_default_str()->check(CLI::Range(1, 256));
+  world_command->add_flag("--json", world.json, "for scripts");
+
   std::string admin = "127.0.0.1:11436";
   auto* status_command = app.add_subcommand("status", "what a running gateway does");
   auto* nodes_command = app.add_subcommand("nodes", "the nodes of a running gateway");
@@ -70,6 +92,7 @@ int main(int argc, char** argv) {
   if (serve_command->parsed()) return run_serve(config);
   if (check_command->parsed()) return run_check(config, json);
   if (sim_command->parsed()) return run_sim(sim);
+  if (world_command->parsed()) return run_world_command(world);
   if (status_command->parsed()) return run_status(admin, json);
   return run_nodes(admin, json);
 }

@@ -67,6 +67,10 @@ AttemptFailure Attempt::failed(ErrorCode code, api::Reason reason, std::string_v
 }
 
 AttemptFailure Attempt::failed(const wire::Failure& failure, std::string_view what) {
+  // Before the deadline of the whole request only the node's silence can have been too long.
+  if (failure.code == ErrorCode::timed_out && exchange_.loop().now() < exchange_.deadline) {
+    return failed(wire::Failure{ErrorCode::response_timed_out, failure.reason}, what);
+  }
   if (failure.code == ErrorCode::protocol) count_fault(failure.reason);
   // A read can meet the reset before the event that tells of it.
   node_left_ |= failure.code == ErrorCode::reset || failure.code == ErrorCode::closed;
@@ -83,7 +87,8 @@ void Attempt::count_fault(std::string_view reason) {
 
 net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::start(NodeRequest request, bool fresh) {
   exchange_.phase = observe::Phase::connecting;
-  reused_ = false;
+  reused_ = node_left_ = false;
+  sent_at_ = kNever;
   const Mono dial_by = std::min(exchange_.deadline, exchange_.loop().now() + exchange_.settings().connect);
   auto taken = co_await exchange_.worker.pool().take(node_.id, node_.endpoint, dial_by, fresh);
   if (!taken) co_return std::unexpected(failed(wire::Failure{taken.error()}, "connecting"));
@@ -100,6 +105,7 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   const auto head = co_await upstream_->read_head(http::Method::post, std::min(exchange_.deadline, silent_until));
   if (upstream_->interim_heads() > 0) metrics().count(observe::Anomaly::interim, upstream_->interim_heads());
   if (!head) co_return std::unexpected(failed(head.error(), "reading the answer's head"));
+  reused_ = false;  // it was alive: what goes wrong from here on is the node's doing
   if (upstream_->head().status() >= 400) co_return std::unexpected(co_await read_refusal());
   if (!is_answer_type(upstream_->head().content_type())) {
     metrics().count(observe::Anomaly::content_type);

@@ -77,6 +77,7 @@ class Attempt {
 
   wire::ClientConnection& upstream() { return *upstream_; }
   Slot& slot() { return slot_; }
+  // A pooled connection that may have been closed before the request reached the node: it has not answered on it.
   bool reused_connection() const { return reused_; }
   // The node still answers probes: silence is work, not death.
   bool node_is_alive() const;

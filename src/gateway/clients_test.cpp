@@ -80,6 +80,22 @@ net::Task<> half_close(World& world, std::string request, std::string& got) {
   }
 }
 
+TEST(Clients, row_79_a_client_that_leaves_behind_a_stale_connection_is_cut_no_sooner_than_any_other) {
+  World world({.nodes = 1});
+  world.nodes[0]->play({chat_stream(1), {Reset{}}, {Hang{}}});
+  world.send(post(kChatPath, kChat), 1s);
+  ASSERT_TRUE(world.finish());
+  world.send_and_never_read(post(kChatPath, kChat), 5ms);
+  ASSERT_TRUE(world.finish());
+  world.run_for(1s);
+  ASSERT_EQ(world.nodes[0]->seen().size(), 3U);
+  const auto& last = world.nodes[0]->seen()[2];
+  ASSERT_TRUE(last.left);
+  EXPECT_GE(*last.left - last.came, 20ms);
+  EXPECT_LE(*last.left - last.came, 50ms);
+  world.expect_at_rest();
+}
+
 TEST(Clients, row_81_a_half_close_after_a_whole_request_counts_as_leaving) {
   World world({.nodes = 1});
   world.nodes[0]->play({{Hang{}}});
@@ -104,6 +120,35 @@ TEST(Clients, row_82_a_client_that_reads_nothing_is_cut_after_a_minute) {
   EXPECT_LE(world.now() - began, 63s);
   ASSERT_TRUE(world.finish());
   EXPECT_EQ(got->broke, ErrorCode::reset);
+  world.expect_at_rest();
+}
+
+TEST(Clients, row_82_an_answer_that_its_client_never_took_was_not_delivered) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.server.stalled = 5s;
+                 setup.settings.server.idle = 2s;
+               }});
+  world.nodes[0]->play({{Send{whole(R"({"embeddings":[[)" + std::string(400'000, '1') + "]]}")}}});
+  const auto got = world.send_and_never_read(post("/api/embed", R"({"model":"m","input":"hi"})"), 30s);
+  world.run_for(3s);
+  EXPECT_EQ(world.nodes[0]->busy(), 0U) << "the node is free long before";
+  EXPECT_GT(world.gateway->buffers().used().value, 0U);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->broke, ErrorCode::reset);
+  EXPECT_EQ(world.log().back()["drover.outcome"], "cancelled");
+  EXPECT_EQ(world.log().back()["drover.reason"], "client_stalled");
+  world.expect_at_rest();
+}
+
+TEST(Clients, row_55_a_body_that_never_stops_coming_ends_with_the_deadline_of_the_request) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.request = 3s;
+                 setup.settings.server.body_rate = Bytes{1};
+               }});
+  const auto got = world.send_in_drops(post(kChatPath, std::string(1'000, ' ') + kChat), 20ms);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 408");
+  EXPECT_NEAR(world.log().back()["event.duration"].get<double>() / 1e9, 3, 0.3);
   world.expect_at_rest();
 }
 

@@ -266,6 +266,19 @@ TEST(Faults, a_node_that_dies_under_its_pooled_connections_fails_no_request) {
   world.expect_at_rest();
 }
 
+TEST(Faults, a_reset_that_a_read_meets_before_the_poller_does_frees_the_slot_for_the_retry) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    // The head comes, the reset is there, and by most seeds nobody has told the loop yet.
+    World world({.seed = seed, .network = {.notice = 5ms, .spurious = 1}});
+    for (const auto& node : world.nodes) node->play({{Send{stream_head()}, Reset{}}});
+    const auto got = world.send(post(kChatPath, kChat), 5s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 502");
+    EXPECT_EQ(attempts(world, "reset_pre"), 2U);
+    world.expect_at_rest();
+  }
+}
+
 TEST(Faults, row_05_a_node_that_never_answers_ends_with_its_probes_or_the_deadline) {
   {
     // Its probes pass: it may be loading. Only the deadline of the request ends the wait.
@@ -407,6 +420,85 @@ TEST(Faults, row_19_a_body_short_of_its_length_is_cut_short_for_the_client_too) 
   EXPECT_EQ(got->body(), "{\"model\":");
   world.expect_at_rest();
   EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
+}
+
+TEST(Faults, row_19_no_error_frame_stands_inside_one_object) {
+  World world;
+  for (auto& node : world.nodes) {
+    node->play({{Send{stream_head("application/json") + chunk(R"({"embeddings":[[1,2)")}, Pause{20ms}, Close{}}});
+  }
+  const auto got = world.send(post("/api/embed", R"({"model":"m","input":"hi"})"), 30s);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+  bool clean = true;
+  EXPECT_EQ(got->body(&clean), R"({"embeddings":[[1,2)");
+  EXPECT_FALSE(clean);
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_36_a_stream_with_a_length_and_no_terminator_has_no_proper_end) {
+  for (const std::string& text : {std::string(), token_line(0)}) {
+    World world({.nodes = 1});
+    world.nodes[0]->play({{Send{whole(text, 200, "application/x-ndjson")}}});
+    const auto got = world.send(post(kChatPath, kChat), 30s);
+    ASSERT_TRUE(world.run_until([&] { return got->ended || got->broke; }, 1min));
+    bool clean = true;
+    got->body(&clean);
+    EXPECT_FALSE(clean) << got->bytes;
+    world.expect_at_rest();
+    EXPECT_EQ(world.log().back()["drover.outcome"], "truncated");
+  }
+}
+
+TEST(Faults, a_relay_ends_with_the_deadline_also_while_its_client_is_slow) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.request = 8s;
+                 setup.settings.stream_buffer = 64_KiB;
+               }});
+  Script script{Send{stream_head()}};
+  for (int i = 0; i < 40; ++i) script.push_back(Send{chunk(std::string(10'000, 'x') + "\n")});
+  script.push_back(Hang{});
+  world.nodes[0]->play({script});
+  const auto got = world.send_and_never_read(post(kChatPath, kChat), 30s);
+  ASSERT_TRUE(world.finish());
+  world.expect_at_rest();
+  EXPECT_EQ(world.log().back()["drover.reason"], "deadline");
+  EXPECT_NEAR(world.log().back()["event.duration"].get<double>() / 1e9, 8, 0.1);
+}
+
+TEST(Faults, row_04_a_pooled_connection_that_carried_a_head_was_not_stale) {
+  World world({.nodes = 1});
+  const std::string refusal = whole(R"({"error":"server busy, maximum pending requests exceeded"})", 503);
+  world.nodes[0]->play(
+      {chat_stream(1), {Send{refusal.substr(0, refusal.size() - 9)}, Pause{50ms}, Reset{}}, chat_stream(1)});
+  for (int i = 0; i < 2; ++i) {
+    world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+  }
+  EXPECT_EQ(attempts(world, "stale"), 0U);
+  EXPECT_EQ(attempts(world, "reset_pre"), 1U);
+  world.expect_at_rest();
+}
+
+TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.kept_per_node = 0; }});
+  for (int i = 0; i < 2; ++i) {
+    const auto got = world.send(post(kChatPath, kChat), 1s);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 200");
+  }
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_20_a_node_silent_within_its_head_is_no_deadline) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.silence = 2s; }});
+  world.nodes[0]->play({{Send{"HTTP/1.1 200 OK\r\nContent-"}, Hang{}}});
+  const auto got = world.send(post(kChatPath, kChat), 1min);
+  ASSERT_TRUE(world.run_until([&] { return got->ended || !got->bytes.empty(); }, 1min));
+  EXPECT_EQ(got->status(), "HTTP/1.1 504");
+  EXPECT_EQ(header(*got, "x-drover-reason"), "first_byte_timeout");
+  world.clients.cancel_all();
+  world.run_for(1s);
+  world.expect_at_rest();
 }
 
 TEST(Faults, row_20_a_stalled_stream_is_cut_after_the_silence_and_the_node_freed) {

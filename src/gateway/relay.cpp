@@ -21,6 +21,7 @@ class Outlet {
         loop_(loop),
         head_(head),
         chunked_(framing.kind == http::BodyKind::chunked),
+        has_frames_(shape != http::StreamShape::bytes),
         boundary_(shape) {}
 
   // Sends as much of `payload` as ends on a boundary and keeps the rest. False: the client is gone.
@@ -34,10 +35,11 @@ class Outlet {
   bool pass_last(std::string_view payload) { return send(payload, true); }
 
   // The unclean end: what is held back of an unfinished frame is dropped, so that the error frame stands on its own.
+  // Inside a single object nobody could read one.
   bool fail(std::string_view error_frame) {
     const bool mid_frame = boundary_.held().value > held_.size();  // a long frame whose start was sent
     held_.clear();
-    return send(mid_frame || !chunked_ ? std::string_view{} : error_frame, false);
+    return send(mid_frame || !chunked_ || !has_frames_ ? std::string_view{} : error_frame, false);
   }
 
   Bytes sent() const { return sent_; }  // of the body
@@ -65,6 +67,7 @@ class Outlet {
   net::Loop& loop_;
   std::string& head_;  // empty when it was sent
   bool chunked_;
+  bool has_frames_;  // lines or events
   Bytes sent_;
   http::WriteBoundary boundary_;
   std::string held_;  // the start of a frame whose end has not come
@@ -156,10 +159,13 @@ class Relay {
     net::Stream& stream = client_.stream();
     ++pauses_;
     while (!has_room()) {
-      const auto drained = co_await stream.drained(stream.unsent() / 2, stalled_at());
+      const auto drained = co_await stream.drained(stream.unsent() / 2, std::min(task_.deadline, stalled_at()));
       if (!drained && drained.error() == ErrorCode::cancelled) co_return cancelled();
       if (!drained && drained.error() == ErrorCode::reset) co_return gone();
       if (!drained && stalled_at() <= client_.loop().now()) co_return stalled();
+      if (!drained && task_.deadline <= client_.loop().now()) {
+        co_return cut(api::Reason::deadline, observe::CutCause::deadline);
+      }
     }
     co_return std::nullopt;
   }

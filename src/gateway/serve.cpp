@@ -241,7 +241,8 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
                  .opaque = !head.find(http::Known::content_encoding).value_or("identity").starts_with("identity"),
                  .deadline = exchange.deadline,
                  .may_be_silent = [&] { return begun.may_be_silent && attempt.node_is_alive(); }};
-  if (head.body() == http::BodyKind::length) {
+  // A stream is always framed so that it can break off: a length that was reached would look like a proper end.
+  if (head.body() == http::BodyKind::length && !exchange.streams) {
     task.framing = {http::BodyKind::length, head.content_length().value_or(0)};
   } else if (minor == 0) {
     task.framing = {http::BodyKind::until_close, 0};
@@ -492,13 +493,51 @@ net::Task<bool> answer_request(Exchange& exchange, Read read) {
   return serve_route(exchange);
 }
 
+// What became of an answer that its client did not take whole, by how the wait for it ended.
+void note_undelivered(Exchange& exchange, ErrorCode why) {
+  const bool stalled = exchange.loop().now() < exchange.deadline;
+  if (why == ErrorCode::reset || exchange.client.stream().hung_up() || (why == ErrorCode::timed_out && stalled)) {
+    exchange.outcome = observe::Outcome::cancelled;
+    exchange.reason = why == ErrorCode::timed_out ? api::Reason::client_stalled : api::Reason::client_left;
+    if (why == ErrorCode::timed_out) exchange.phase = observe::Phase::stalled_reader;
+    return;
+  }
+  const bool late = why == ErrorCode::timed_out;
+  exchange.outcome = observe::Outcome::truncated;
+  exchange.reason = late ? api::Reason::deadline : api::Reason::shutting_down;
+  const auto cause = late ? observe::CutCause::deadline : observe::CutCause::shutdown;
+  exchange.worker.metrics().cuts[static_cast<std::size_t>(cause)].add();
+}
+
+// An answer has ended when the client has taken it, not when it was written: what a slow client leaves is kept for as
+// long as it takes some of it, and counts. False: it did not take all.
+net::Task<bool> deliver_rest(Exchange& exchange) {
+  net::Stream& stream = exchange.client.stream();
+  const auto patience = [&] {
+    return std::min(exchange.deadline, after(stream.last_progress(), exchange.settings().server.stalled));
+  };
+  BufferLease kept(exchange.worker.shared().buffers);
+  while (stream.unsent() > 0) {
+    [[maybe_unused]] const bool counted = kept.resize(stream.unsent());  // it is there, whether or not it may be
+    const auto drained = co_await stream.drained(stream.unsent() / 2, patience());
+    if (drained || (drained.error() == ErrorCode::timed_out && exchange.loop().now() < patience())) continue;
+    note_undelivered(exchange, drained.error());
+    exchange.client.close_after_this();
+    stream.abort();
+    co_return false;
+  }
+  co_return true;
+}
+
 // One request, from its first byte to its line in the log. True: the connection can carry another.
 net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
   Exchange exchange(worker, client);
   const Read read = co_await client.read_head(exchange.incoming);
   if (read == Read::ended || read == Read::cancelled) co_return false;
   worker.metrics().request_began();
-  const bool answered = co_await answer_request(exchange, read);
+  bool answered = co_await answer_request(exchange, read);
+  const bool whole = exchange.outcome != observe::Outcome::cancelled && exchange.outcome != observe::Outcome::truncated;
+  if (whole && client.stream().unsent() > 0) answered &= co_await deliver_rest(exchange);
   account(exchange);
   co_return answered&& co_await client.finish_request(exchange.incoming);
 }

@@ -291,6 +291,18 @@ net::Task<> deaf_client(World& world, std::string request, Duration stay, std::s
   if ((*dialled)->hung_up()) got->broke = ErrorCode::reset;
 }
 
+net::Task<> dripping_client(World& world, std::string request, Duration gap, std::shared_ptr<Got> got) {
+  auto dialled = co_await world.network.dial(world.endpoint, world.loop.now() + 5s);
+  if (!dialled) co_return;
+  net::Stream& stream = **dialled;
+  for (const char& byte : request) {
+    if (!stream.write(std::string_view(&byte, 1))) co_return;
+    if (co_await stream.readable(world.loop.now() + gap)) break;
+  }
+  const auto bytes = co_await stream.read_some(world.loop.now() + 5s);
+  if (bytes) got->bytes = *bytes;
+}
+
 }  // namespace
 
 std::shared_ptr<Got> World::send(std::string request, Duration patience) {
@@ -302,6 +314,12 @@ std::shared_ptr<Got> World::send(std::string request, Duration patience) {
 std::shared_ptr<Got> World::send_and_never_read(std::string request, Duration stay) {
   auto got = std::make_shared<Got>();
   clients.spawn(deaf_client(*this, std::move(request), stay, got));
+  return got;
+}
+
+std::shared_ptr<Got> World::send_in_drops(std::string request, Duration gap) {
+  auto got = std::make_shared<Got>();
+  clients.spawn(dripping_client(*this, std::move(request), gap, got));
   return got;
 }
 

@@ -133,6 +133,8 @@ class World {
   std::shared_ptr<Got> send(std::string request, Duration patience = 10min);
   // Reads slowly: nothing at all.
   std::shared_ptr<Got> send_and_never_read(std::string request, Duration stay);
+  // Sends a byte at a time, this far apart, until it is answered.
+  std::shared_ptr<Got> send_in_drops(std::string request, Duration gap);
 
   bool run_until(const std::function<bool()>& done, Duration at_most = 1h) {
     return world.run_until(done, world.clock().mono() + at_most);

@@ -27,7 +27,7 @@ std::optional<api::Refusal> refuse_model(const Exchange& exchange, const api::Un
 }  // namespace
 
 net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body) {
-  const auto read = co_await exchange.client.read_body(exchange.incoming, body);
+  const auto read = co_await exchange.client.read_body(exchange.incoming, body, exchange.deadline);
   exchange.received = Bytes{body.text().size()};
   if (read != wire::ServerConnection::Read::complete) co_return std::unexpected(co_await answer_unread(exchange, read));
   if (auto accepted = body.finish(); !accepted) {

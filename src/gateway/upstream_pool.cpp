@@ -20,6 +20,7 @@ net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, ne
 }
 
 void UpstreamPool::give_back(NodeId node, net::Endpoint endpoint, std::unique_ptr<net::Stream> stream) {
+  if (kept_ == 0) return;
   auto& pool = pools_[node];
   if (pool.size() >= kept_) pool.pop_front();
   pool.push_back({std::move(stream), endpoint, network_.loop().now()});

@@ -117,6 +117,107 @@ Task<> accept_and_hold(Listener& listener, Duration hold, Loop& loop) {
   co_await sleep_until(loop.now() + hold);
 }
 
+// Writes until a write fails; then says whether the loop had been told that the peer is gone.
+Task<> write_until_reset(Network& network, Endpoint to, bool& told) {
+  auto dialled = co_await network.dial(to, kNever);
+  while ((*dialled)->write("x")) co_await sleep_until(network.loop().now() + 1ms);
+  told = (*dialled)->hung_up();
+}
+
+Task<> accept_and_reset(Listener& listener) {
+  auto accepted = co_await listener.accept();
+  (*accepted)->abort();
+}
+
+TEST(SimWorld, a_write_meets_a_reset_before_or_after_the_loop_is_told_of_it) {
+  std::size_t before = 0, after = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SimFixture sim({.notice = 2ms}, seed);
+    auto listener = sim.network.listen(kServer).value();
+    TaskGroup group(sim.loop);
+    bool told = false;
+    group.spawn(accept_and_reset(*listener));
+    group.spawn(write_until_reset(sim.network, listener->local(), told));
+    EXPECT_TRUE(sim.run(group)) << "seed " << seed;
+    ++(told ? after : before);
+    sim.world.run_for(1s);
+  }
+  EXPECT_GT(before, 0U);
+  EXPECT_GT(after, 0U);
+}
+
+// What one direction of a connection gave before it ended, and how.
+struct Heard {
+  std::string bytes;
+  std::optional<ErrorCode> broke;
+  Mono last{};
+};
+
+Task<> hear(Network& network, Endpoint to, Heard& heard) {
+  auto dialled = co_await network.dial(to, kNever);
+  while (true) {
+    const auto bytes = co_await (*dialled)->read_some(kNever);
+    if (!bytes) heard.broke = bytes.error();
+    if (!bytes || bytes->empty()) co_return;
+    heard.bytes += *bytes;
+    heard.last = network.loop().now();
+  }
+}
+
+Task<> accept_and_tell(Listener& listener, std::string text) {
+  auto accepted = co_await listener.accept();
+  static_cast<void>((*accepted)->write(text));
+  co_await (*accepted)->readable(kNever);
+}
+
+Heard heard_through(LinkFaults faults, Duration hold = {}) {
+  SimFixture sim;
+  auto listener = sim.network.listen(kServer).value();
+  sim.world.set_link_faults([&](const Endpoint&) { return faults; });
+  if (hold > Duration{0}) sim.world.hold(listener->local(), sim.world.clock().mono() + hold);
+  TaskGroup group(sim.loop);
+  Heard heard;
+  group.spawn(accept_and_tell(*listener, "0123456789"));
+  group.spawn(hear(sim.network, listener->local(), heard));
+  sim.world.run_for(1min);
+  group.cancel_all();
+  EXPECT_TRUE(sim.run(group));
+  return heard;
+}
+
+TEST(SimWorld, a_link_resets_stalls_and_inserts_at_a_byte) {
+  const Heard reset = heard_through({.from_listener = {.reset_at = 4}});
+  EXPECT_EQ(reset.bytes, "0123");
+  EXPECT_EQ(reset.broke, ErrorCode::reset);
+  const Heard stalled = heard_through({.from_listener = {.stall_at = 4, .stall = 5s}});
+  EXPECT_EQ(stalled.bytes, "0123456789");
+  EXPECT_GE(stalled.last, Mono{} + 5s);
+  const Heard inserted = heard_through({.from_listener = {.insert_at = 4, .insert = "abc"}});
+  EXPECT_EQ(inserted.bytes, "0123abc456789");
+  const Heard held = heard_through({}, 7s);
+  EXPECT_EQ(held.bytes, "0123456789");
+  EXPECT_GE(held.last, Mono{} + 7s);
+}
+
+TEST(SimWorld, a_process_that_crashes_resets_its_peers_and_reaches_nobody_any_more) {
+  SimFixture sim;
+  SimNetwork process(sim.world, sim.loop);
+  auto listener = process.listen(kServer).value();
+  const Endpoint at = listener->local();
+  TaskGroup group(sim.loop);
+  Heard heard;
+  group.spawn(accept_and_tell(*listener, "all"));
+  group.spawn(hear(sim.network, at, heard));
+  sim.world.run_for(10ms);
+  process.crash();
+  group.spawn(expect_dial_error(sim.network, at, ErrorCode::connect_refused, 1s));
+  group.spawn(expect_dial_error(process, at, ErrorCode::unreachable, 1s));
+  EXPECT_TRUE(sim.run(group));
+  EXPECT_EQ(heard.bytes, "all");
+  EXPECT_EQ(heard.broke, ErrorCode::reset);
+  EXPECT_EQ(process.streams(), 0U);
+}
+
 TEST(Deadline, ends_a_silent_read_a_slot_or_two_late_and_never_early) {
   for (const Duration patience : {Duration(1ms), Duration(100ms), Duration(30s), Duration(10min)}) {
     SimFixture sim;

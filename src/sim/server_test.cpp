@@ -373,6 +373,17 @@ TEST(Server, section_4_6_who_leaves_frees_the_slot_and_is_counted) {
   EXPECT_EQ(world.server->counts().in_flight, 0U);
 }
 
+TEST(Server, who_leaves_is_counted_as_aborted_also_when_a_write_meets_the_reset_before_the_poller_does) {
+  World world(fleet_of(1).nodes[0], {.notice = 1s});
+  world.warm();
+  const std::uint64_t before = world.server->counts().completed;
+  world.send(post("/api/chat", chat(2'000)), 5s);
+  ASSERT_TRUE(world.run());
+  world.world.run_for(30s);
+  EXPECT_EQ(world.server->counts().aborted, 1U);
+  EXPECT_EQ(world.server->counts().completed, before);
+}
+
 TEST(Server, section_4_6_who_leaves_in_the_first_millisecond_leaks_its_connection) {
   World world;
   world.warm();

@@ -106,7 +106,7 @@ std::optional<Read> ServerConnection::feed(Incoming& request, BodySink& sink, st
   return Read::complete;
 }
 
-net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
+net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink, Mono deadline) {
   if (request.body_read) co_return Read::complete;
   if (!behind_.empty()) {
     if (const auto ended = feed(request, sink, std::exchange(behind_, {}), false)) co_return *ended;
@@ -119,10 +119,12 @@ net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink) {
     // The floor of the rate, as a deadline: who has sent n bytes has earned n / rate seconds.
     const Mono earned = start + limits_.body_silence + std::chrono::seconds(received / limits_.body_rate.value);
     const std::span<char> room = request.body.is_plain() ? sink.room() : std::span<char>{};
-    const auto bytes = co_await stream_.read_some(room, std::min(loop_.now() + limits_.body_silence, earned));
-    if (!bytes) {
-      if (bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
-      if (bytes.error() != ErrorCode::timed_out) co_return Read::ended;
+    const Mono patience = std::min({loop_.now() + limits_.body_silence, earned, deadline});
+    const auto bytes = co_await stream_.read_some(room, patience);
+    const bool late = bytes && deadline <= loop_.now();  // it never stops coming
+    if (!bytes || late) {
+      if (!bytes && bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
+      if (!bytes && bytes.error() != ErrorCode::timed_out) co_return Read::ended;
       co_return refuse(408, "slow", "the request's body arrives too slowly");
     }
     if (bytes->empty()) co_return Read::ended;

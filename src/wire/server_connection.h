@@ -88,7 +88,7 @@ class ServerConnection {
   net::Task<bool> wait_for_request();
   net::Task<Read> read_head(Incoming& into);
   // Straight after read_head: nothing may suspend in between. Sends `100 Continue` first if the client waits for it.
-  net::Task<Read> read_body(Incoming& request, BodySink& sink);
+  net::Task<Read> read_body(Incoming& request, BodySink& sink, Mono deadline = kNever);
   const http::Reject& refusal() const { return refusal_; }
 
   // Head and body in one write, with Date, Content-Length and Connection. Waits until the client has taken it.

@@ -1,0 +1,96 @@
+// No request goes to a node that is offline, or was removed by a reload; and the last node that can serve a model is
+// never taken offline for the failures of its requests.
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "world/oracles.h"
+
+namespace drover::world {
+namespace {
+
+class Dispatch final : public Witness {
+ public:
+  explicit Dispatch(Court& court) : court_(court) {}
+
+  // Between the grant and the first byte lies the dial.
+  void attempt_began(const Request& request, const Attempt& attempt) override {
+    const Mono now = court_.now();
+    const Duration grace = court_.plan.settings.timeouts.connect + court_.slack() + std::chrono::milliseconds(100);
+    if (court_.frozen_until + grace > now) return;
+    // A stale pooled connection is replaced on the same node, whose slot the request holds already.
+    if (request.attempts.size() > 1 && request.attempts[request.attempts.size() - 2].node == attempt.node) return;
+    const auto since = offline_since_.find(attempt.node);
+    if (since != offline_since_.end() && since->second + grace < now)
+      suspects_.push_back({&request, attempt.node, since->second});
+  }
+
+  void looked(const Look& look) override {
+    if (std::exchange(life_, look.life) != look.life) {
+      offline_since_.clear();
+      suspects_.clear();
+    }
+    std::map<std::size_t, Mono> offline;
+    for (const auto& node : look.snapshot.nodes) {
+      if (node.health != balance::Health::offline && !node.draining) continue;
+      const auto index = static_cast<std::size_t>(node.id.value);
+      const auto known = offline_since_.find(index);
+      const bool new_here = known == offline_since_.end();
+      offline[index] = node.health == balance::Health::offline ? node.since : new_here ? look.now : known->second;
+      if (new_here) judge(look, node);
+    }
+    offline_since_ = std::move(offline);
+    // It may have come back just before the request went there; then it is up now.
+    for (const Suspect& suspect : std::exchange(suspects_, {})) {
+      const auto since = offline_since_.find(suspect.node);
+      if (since == offline_since_.end() || since->second > suspect.since) continue;
+      court_.complain("dispatch", fmt::format("to a node that is offline since {:.3f}: {}",
+                                              seconds(since->second.time_since_epoch()), text_of(*suspect.request)));
+    }
+  }
+
+ private:
+  // It has gone offline since the last look.
+  void judge(const Look& look, const balance::NodeSnapshot& gone) {
+    if (gone.why != balance::HealthReason::requests_failed && gone.why != balance::HealthReason::error_ratio) return;
+    for (const auto& runner : gone.runners) {
+      for (const std::string& model : runner.models) {
+        if (somebody_else_serves(look, gone, model)) continue;
+        court_.complain("dispatch", fmt::format("node {} was the last one with {}, and failed requests took it offline",
+                                                gone.id.value, model));
+      }
+    }
+  }
+
+  // Or did so a moment ago: looks are not decisions.
+  bool somebody_else_serves(const Look& look, const balance::NodeSnapshot& gone, const std::string& model) const {
+    for (const auto& node : look.snapshot.nodes) {
+      if (node.id == gone.id || node.draining) continue;
+      const bool up = node.health != balance::Health::offline || node.since >= gone.since;
+      if (!up) continue;
+      for (const auto& runner : node.runners) {
+        if (std::ranges::find(runner.models, model) != runner.models.end()) return true;
+      }
+    }
+    return false;
+  }
+
+  struct Suspect {
+    const Request* request;
+    std::size_t node;
+    Mono since;
+  };
+
+  Court& court_;
+  unsigned life_ = 0;
+  std::vector<Suspect> suspects_;
+  std::map<std::size_t, Mono> offline_since_;
+};
+
+}  // namespace
+
+std::unique_ptr<Witness> make_dispatch(Court& court) { return std::make_unique<Dispatch>(court); }
+
+}  // namespace drover::world

@@ -1,0 +1,54 @@
+// No attempt starts after a byte of the answer has gone to the client, nor while another one of the same request runs,
+// and there are no more than the settings allow. A pooled connection that turned out stale does not count.
+
+#include <fmt/format.h>
+
+#include "world/oracles.h"
+
+namespace drover::world {
+namespace {
+
+class OneAttempt final : public Witness {
+ public:
+  explicit OneAttempt(Court& court) : court_(court) {}
+
+  void attempt_began(const Request& request, const Attempt& attempt) override {
+    if (request.first_byte) court_.complain("one_attempt", "an attempt after the first byte: " + text_of(request));
+    std::size_t counted = 0;
+    for (const Attempt& each : request.attempts) {
+      if (&each != &attempt && each.open) {
+        court_.complain("one_attempt", "two attempts at once: " + text_of(request));
+      }
+      const bool stale = each.reused && each.node_left && each.status == 0;
+      counted += !stale;
+    }
+    if (counted > court_.plan.settings.retry.attempts) {
+      court_.complain("one_attempt",
+                      fmt::format("more than {} attempts: {}", court_.plan.settings.retry.attempts, text_of(request)));
+    }
+    if (!request.arrived) court_.complain("one_attempt", "an attempt before the request is whole: " + text_of(request));
+    for (const Attempt& each : request.attempts) {
+      if (&each == &attempt || !failed_finally(each)) continue;
+      court_.complain("one_attempt", "repeated what no other node would do better: " + text_of(request));
+    }
+  }
+
+ private:
+  // Rule R: a node's verdict on the request stands.
+  static bool failed_finally(const Attempt& attempt) {
+    if (!attempt.complete || attempt.status < 400) return false;
+    if (attempt.status == 404 || attempt.status == 503) return false;
+    const auto says = [&](std::string_view words) { return attempt.payload.find(words) != std::string::npos; };
+    const bool runner_died =
+        says("runner") || says("memory") || says("llama") || says("process") || says("while running the model");
+    return !(attempt.status == 500 && runner_died);
+  }
+
+  Court& court_;
+};
+
+}  // namespace
+
+std::unique_ptr<Witness> make_one_attempt(Court& court) { return std::make_unique<OneAttempt>(court); }
+
+}  // namespace drover::world

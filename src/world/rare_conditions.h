@@ -1,0 +1,53 @@
+#pragma once
+// Conditions that are rare in life and must not be rare here: a campaign that never met one has proved nothing about
+// it. They are read from the ledger, the access log and the gateway's log, so that the gateway's own code carries no
+// probes.
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string_view>
+
+#include "world/ledger.h"
+#include "world/plan.h"
+
+namespace drover::world {
+
+struct RareCondition {
+  std::string_view name;
+  std::string_view meaning;
+};
+std::span<const RareCondition> rare_conditions();
+
+class RareConditions final : public Witness {
+ public:
+  explicit RareConditions(const Plan& plan) : plan_(plan) {}
+
+  // How often each was met; those that were not are absent.
+  const std::map<std::string_view, std::uint64_t>& met() const { return met_; }
+
+  void attempt_began(const Request& request, const Attempt& attempt) override;
+  void attempt_ended(const Request& request, const Attempt& attempt) override;
+  void answer_began(const Request& request) override;
+  void answer_ended(const Request& request) override;
+  void logged(const Request& request) override;
+  void told(std::string_view event, std::string_view line) override;
+  void struck(Fault fault) override;
+  void looked(const Look& look) override;
+
+ private:
+  static bool waits(const Look& look, const std::string& model);
+  void meet(std::string_view name);
+  void meet_if(bool condition, std::string_view name) {
+    if (condition) meet(name);
+  }
+
+  const Plan& plan_;
+  std::map<std::string_view, std::uint64_t> met_;
+  std::size_t streams_ = 0;                                   // answers that have begun and not ended
+  std::size_t waiting_ = 0;                                   // at the last look
+  std::set<std::pair<std::uint64_t, std::string>> resident_;  // node and model, at the last look
+  bool stopping_ = false;
+};
+
+}  // namespace drover::world
