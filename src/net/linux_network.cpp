@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/pooled.h"
 #include "net/system_calls.h"
 
 namespace drover::net {
@@ -71,6 +72,10 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
   ~LinuxStream() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
+
+  // It lives longer than what a request takes from malloc around it, and would keep that from going back to the kernel.
+  static void* operator new(std::size_t size) { return allocate_pooled(size); }
+  static void operator delete(void* memory, std::size_t size) { free_pooled(memory, size); }
 
   bool start() { return loop_.watch(descriptor_, *this); }
 
