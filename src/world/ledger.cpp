@@ -30,6 +30,7 @@ void Ledger::gateway_started(unsigned life, const std::vector<const net::Network
 
 void Ledger::gateway_crashed() {
   trace_.note(now(), "gateway crashed");
+  crashed_ = now();
   for (Request& request : requests_) {
     if (request.life != life_ || request.lost) continue;
     if (request.lines.empty()) --open_;

@@ -118,6 +118,8 @@ class Ledger final : public net::LinkTap {
   // A new incarnation of the gateway, and the networks of its threads.
   void gateway_started(unsigned life, const std::vector<const net::Network*>& networks);
   void gateway_crashed();
+  // In this moment: whatever ends now ends by that.
+  bool crashing() const { return crashed_ == now(); }
 
   void asks(Asked asked) { asked_[asked.id] = std::move(asked); }
   void line(unsigned life, std::string_view text);
@@ -180,6 +182,7 @@ class Ledger final : public net::LinkTap {
   std::map<net::Endpoint, std::size_t> nodes_;
   std::map<const net::Network*, unsigned> lives_;  // only looked up, never walked: addresses differ from run to run
   unsigned life_ = 0;
+  std::optional<Mono> crashed_{};  // when the gateway did last
   std::map<std::string, Asked, std::less<>> asked_;
   std::deque<Request> requests_;
   std::map<std::string, Request*, std::less<>> by_id_;

@@ -28,7 +28,8 @@ class ClientGone final : public Witness {
   }
 
   void attempt_ended(const Request& request, const Attempt& attempt) override {
-    if (!attempt.sent || !attempt.cut || !request.client_gone || attempt.node_left || court_.stopping) return;
+    if (!attempt.sent || !attempt.cut || !request.client_gone || attempt.node_left) return;
+    if (court_.ledger.crashing() || court_.stopping) return;
     // Counted from its first byte, which left before the last: the gateway counts from that one.
     if (*attempt.cut >= attempt.began + kMinimumRun) return;
     court_.complain("client_gone", fmt::format("cut after {:.3f} ms: {}", seconds(*attempt.cut - attempt.began) * 1e3,

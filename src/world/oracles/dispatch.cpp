@@ -23,8 +23,8 @@ class Dispatch final : public Witness {
     // A stale pooled connection is replaced on the same node, whose slot the request holds already.
     if (request.attempts.size() > 1 && request.attempts[request.attempts.size() - 2].node == attempt.node) return;
     const auto since = offline_since_.find(attempt.node);
-    if (since != offline_since_.end() && since->second + grace < now)
-      suspects_.push_back({&request, attempt.node, since->second});
+    if (since != offline_since_.end() && since->second.time + grace < now)
+      suspects_.push_back({&request, attempt.node, since->second.time});
   }
 
   void looked(const Look& look) override {
@@ -32,22 +32,27 @@ class Dispatch final : public Witness {
       offline_since_.clear();
       suspects_.clear();
     }
-    std::map<std::size_t, Mono> offline;
+    std::map<std::size_t, Since> offline;
     for (const auto& node : look.snapshot.nodes) {
       if (node.health != balance::Health::offline && !node.draining) continue;
       const auto index = static_cast<std::size_t>(node.id.value);
       const auto known = offline_since_.find(index);
-      const bool new_here = known == offline_since_.end();
-      offline[index] = node.health == balance::Health::offline ? node.since : new_here ? look.now : known->second;
-      if (new_here) judge(look, node);
+      if (node.health == balance::Health::offline) {
+        offline[index] = {node.since, false};
+      } else {  // it drains, and may have been up between two looks
+        const bool drained = known != offline_since_.end() && known->second.draining;
+        offline[index] = {drained ? known->second.time : look.now, true};
+      }
+      if (known == offline_since_.end()) judge(look, node);
     }
     offline_since_ = std::move(offline);
     // It may have come back just before the request went there; then it is up now.
     for (const Suspect& suspect : std::exchange(suspects_, {})) {
       const auto since = offline_since_.find(suspect.node);
-      if (since == offline_since_.end() || since->second > suspect.since) continue;
-      court_.complain("dispatch", fmt::format("to a node that is offline since {:.3f}: {}",
-                                              seconds(since->second.time_since_epoch()), text_of(*suspect.request)));
+      if (since == offline_since_.end() || since->second.time > suspect.since) continue;
+      court_.complain("dispatch",
+                      fmt::format("to a node that is offline since {:.3f}: {}",
+                                  seconds(since->second.time.time_since_epoch()), text_of(*suspect.request)));
     }
   }
 
@@ -77,6 +82,10 @@ class Dispatch final : public Witness {
     return false;
   }
 
+  struct Since {
+    Mono time;
+    bool draining;  // otherwise it is offline
+  };
   struct Suspect {
     const Request* request;
     std::size_t node;
@@ -86,7 +95,7 @@ class Dispatch final : public Witness {
   Court& court_;
   unsigned life_ = 0;
   std::vector<Suspect> suspects_;
-  std::map<std::size_t, Mono> offline_since_;
+  std::map<std::size_t, Since> offline_since_;
 };
 
 }  // namespace

@@ -30,8 +30,11 @@ class NodeBytes final : public Witness {
     const std::size_t node_part = request.node_part();
     const std::string_view tail = std::string_view(request.body).substr(node_part);
     if (tail.empty()) return;
-    // Who left, or was left when the grace of a stop was over, may have a part of it.
-    const bool in_part = (request.client_gone || court_.stopping) && kFrames.find(tail.substr(0, 20)) != kFrames.npos;
+    // Who left, or was left because it took nothing or the grace of a stop was over, may have a part of it.
+    const bool left = request.client_gone || request.broken_off || court_.stopping;
+    const bool in_part = left && std::ranges::any_of(kFrames, [&](std::string_view frame) {
+                           return tail.starts_with(frame) || frame.starts_with(tail);
+                         });
     const bool one_frame = is_error_frame(tail) || in_part;
     if (!one_frame) {
       court_.complain("node_bytes",
@@ -41,8 +44,9 @@ class NodeBytes final : public Witness {
     }
   }
 
-  static constexpr std::string_view kFrames =
-      R"({"error":"the gateway {"error":"the node {"error":"the request data: {"error":{"message":)";
+  // How frames of ours begin.
+  static constexpr std::string_view kFrames[] = {R"({"error":"the gateway )", R"({"error":"the node )",
+                                                 R"({"error":"the request )", R"(data: {"error":{"message":)"};
   static bool is_error_frame(std::string_view text) {
     const bool begins = text.starts_with("{\"error\":") || text.starts_with("data: {\"error\":");
     while (text.ends_with('\n')) text.remove_suffix(1);
