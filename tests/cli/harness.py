@@ -1,7 +1,9 @@
 """What the tests of Drover's commands share: commands that run, what they printed, and the worlds around them."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -117,11 +119,16 @@ def accepts(url):
         return False
 
 
-def free_port():
-    """A port that nobody has. For what must know its address before it starts; all else takes ANYWHERE."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+def free_port(following=0):
+    """A port that nobody has, nor the `following` ones. For what must know its address before it starts; all else takes
+    ANYWHERE. Below the ports that Linux gives to whoever asks for any, so that none is taken meanwhile by those who do."""
+    for _ in range(100):
+        first = random.randrange(20_000, 32_000)
+        with contextlib.ExitStack() as taken, contextlib.suppress(OSError):
+            for port in range(first, first + 1 + following):
+                taken.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no free ports")
 
 
 needs_no_ollama_here = unittest.skipIf(

@@ -19,7 +19,7 @@ class Sim(CommandTest):
             self.assertEqual(get(node["url"] + "/").text, "Ollama is running")
 
     def test_the_nodes_behind_a_chosen_port_have_the_next_ones(self):
-        first = free_port()
+        first = free_port(following=1)
         node = self.start("sim", "--listen", f"127.0.0.1:{first}", "--nodes", 2)
         for port in [first, first + 1]:
             node.line("stdout", rf"simulated node \S+ on http://127\.0\.0\.1:{port} \(card \w+, \d+ models\)")
