@@ -80,7 +80,7 @@ GATES = {gate.name: gate for gate in [
     Gate("workers.calls", "two workers: system calls of a request", "calls", ONE_WORKER),
     Gate("workers.waits", "two workers: waits of a request", "waits", ONE_WORKER),
     Gate("workers.instructions", "two workers: instructions of a request", "", ONE_WORKER),
-    Gate("workers.lock", "two workers: waits for a lock, of a request", "waits", AtMost(0.01)),
+    Gate("workers.lock", "two workers: waits for a lock, of a request", "waits", AtMost(0.05)),
 ]}
 
 
