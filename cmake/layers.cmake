@@ -1,8 +1,3 @@
-# add_layer(NAME SOURCES ... TESTS ... BENCHES ... USES layers ... LIBRARIES targets ...)
-#
-# A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
-# benchmark program `NAME_bench`, and with DROVER_FUZZ a libFuzzer program for each of FUZZERS
-# (with FUZZ_SUPPORT compiled in). USES names the layers above it that it may include (tests/layers checks the includes).
 # What nearly every file includes, compiled once for all layers and once for all tests.
 add_library(drover_precompiled STATIC ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
 target_link_libraries(drover_precompiled PRIVATE fmt-headers drover_warnings)
@@ -13,6 +8,12 @@ if(DROVER_TESTS)
   target_precompile_headers(drover_precompiled_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_test.h)
 endif()
 
+# add_layer(NAME SOURCES ... TESTS ... BENCHES ... FUZZERS ... FUZZ_SUPPORT ... USES layers ... LIBRARIES targets ...)
+#
+# A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
+# benchmark program `NAME_bench`. For each of FUZZERS (with FUZZ_SUPPORT compiled in) there is a program that ctest runs
+# over its seeds in tests/corpus, and with DROVER_FUZZ a libFuzzer program. USES names the layers above it that it may
+# include (tests/layers checks the includes).
 function(add_layer name)
   cmake_parse_arguments(LAYER "" "" "SOURCES;TESTS;BENCHES;FUZZERS;FUZZ_SUPPORT;USES;LIBRARIES" ${ARGN})
   list(TRANSFORM LAYER_USES PREPEND drover_)
@@ -30,14 +31,19 @@ function(add_layer name)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
   endif()
 
-  if(DROVER_FUZZ)
-    foreach(fuzzer IN LISTS LAYER_FUZZERS)
-      string(REPLACE "_fuzz.cpp" "" program ${fuzzer})
-      add_executable(${name}_${program}_fuzz ${fuzzer} ${LAYER_FUZZ_SUPPORT})
-      target_link_libraries(${name}_${program}_fuzz PRIVATE drover_${name} drover_warnings)
-      target_link_options(${name}_${program}_fuzz PRIVATE -fsanitize=fuzzer)
-    endforeach()
-  endif()
+  foreach(fuzzer IN LISTS LAYER_FUZZERS)
+    string(REPLACE "_fuzz.cpp" "" target ${name}_${fuzzer})
+    if(DROVER_TESTS)
+      add_executable(${target}_seeds ${fuzzer} ${LAYER_FUZZ_SUPPORT} ${PROJECT_SOURCE_DIR}/src/base/run_seeds.cpp)
+      target_link_libraries(${target}_seeds PRIVATE drover_${name} drover_warnings)
+      add_test(NAME seeds/${target} COMMAND ${target}_seeds ${PROJECT_SOURCE_DIR}/tests/corpus/${target})
+    endif()
+    if(DROVER_FUZZ)
+      add_executable(${target}_fuzz ${fuzzer} ${LAYER_FUZZ_SUPPORT})
+      target_link_libraries(${target}_fuzz PRIVATE drover_${name} drover_warnings)
+      target_link_options(${target}_fuzz PRIVATE -fsanitize=fuzzer)
+    endif()
+  endforeach()
 
   if(LAYER_BENCHES AND DROVER_BENCHES)
     add_executable(${name}_bench ${LAYER_BENCHES})

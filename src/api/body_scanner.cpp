@@ -420,6 +420,7 @@ void BodyScanner::body_value(const JsonValue& value) {
 }
 
 void BodyScanner::add_reload(ReloadOption option, Span value) {
+  if (refusal_) return;  // the reader goes on to the end of the piece: an option may come again and again
   const std::uint64_t begin = frame().key_span.offset;
   understood_.reload.add({option, {begin, value.end() - begin}, value});
 }

@@ -429,25 +429,33 @@ void JsonReader::scan_number(Cursor& cursor) {
     if (capturing_) capture_.append(run, cursor.at);
     scalar_ended(cursor, JsonKind::number, false, capture_.get());
   };
+  const auto skip_to_last_digit = [&] { cursor.at = skip_digits(cursor.at, cursor.end) - 1; };
   for (; cursor.more(); ++cursor.at) {
     const char c = *cursor.at;
     const bool digit = ascii::is_digit(c);
     const bool exponent = c == 'e' || c == 'E';
     switch (state_) {
       case State::digits:
-        if (digit) continue;
+        if (digit) {
+          skip_to_last_digit();
+          continue;
+        }
         [[fallthrough]];
       case State::zero:
         if (c != '.' && !exponent) return number_ended();
         state_ = exponent ? State::exponent : State::point;
         break;
       case State::fraction:
-        if (digit) continue;
+        if (digit) {
+          skip_to_last_digit();
+          continue;
+        }
         if (!exponent) return number_ended();
         state_ = State::exponent;
         break;
       case State::exponent_digits:
         if (!digit) return number_ended();
+        skip_to_last_digit();
         break;
       case State::minus:
         if (!digit) return refuse_character(cursor, "in numeric literal");

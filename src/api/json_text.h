@@ -10,6 +10,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/ascii.h"
+
 namespace drover::api {
 
 #ifdef __SSE2__
@@ -66,6 +68,20 @@ inline const char* skip_plain(const char* at, const char* end) {
     const auto byte = static_cast<unsigned char>(*at);
     if (byte == '"' || byte == '\\' || byte < 0x20 || byte >= 0x80) break;
   }
+  return at;
+}
+
+// Behind the decimal digits that [at, end) begins with. Eight a step: a number can be megabytes of them.
+inline const char* skip_digits(const char* at, const char* end) {
+  constexpr std::uint64_t kUpper = 0xf0f0f0f0f0f0f0f0;  // halves of bytes
+  while (end - at >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    // The upper half of a digit is 3, and stays so when 6 is added.
+    if ((((word & kUpper) >> 4) | ((word + 0x0606060606060606) & kUpper)) != 0x3333333333333333) break;
+    at += 8;
+  }
+  while (at != end && ascii::is_digit(*at)) ++at;
   return at;
 }
 

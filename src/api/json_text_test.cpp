@@ -36,6 +36,17 @@ TEST(JsonText, skips_as_one_byte_after_another_would) {
   }
 }
 
+TEST(JsonText, skips_digits_up_to_any_other_byte) {
+  for (int stop = 0; stop < 256; ++stop) {
+    for (std::size_t at = 0; at <= 20; ++at) {
+      std::string text = "98765432101234567890";
+      if (at < text.size()) text[at] = static_cast<char>(stop);
+      const auto expected = std::find_if_not(text.begin(), text.end(), ascii::is_digit) - text.begin();
+      ASSERT_EQ(skip_digits(text.data(), text.data() + text.size()) - text.data(), expected) << stop << " at " << at;
+    }
+  }
+}
+
 TEST(JsonText, finds_what_is_quoted_where_the_library_does) {
   Random random(2);
   for (int i = 0; i < 20'000; ++i) {

@@ -269,6 +269,8 @@ Switch switch_of(const Node* value) {
 
 KeepAlive keep_alive_of(const Node& value) {
   if (value.kind == JsonKind::null) return KeepAlive::absent;
+  const bool scalar = value.kind == JsonKind::number || value.kind == JsonKind::string;
+  if (scalar && value.text.size() > JsonText::kMaxBytes) return KeepAlive::other;  // unlike Go, which reads it all
   if (value.kind == JsonKind::number) {
     const double seconds = std::strtod(value.text.c_str(), nullptr);
     if (std::isinf(seconds)) return KeepAlive::invalid;

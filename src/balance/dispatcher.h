@@ -84,6 +84,7 @@ class Dispatcher {
   void refuse_stranded(Lane& lane, Mono now, Actions& actions);
   // Refuses, of all that wait, up to `most` whose time is over.
   void expire(Mono now, std::size_t most, Actions& actions);
+  Mono next_deadline() const { return deadlines_.empty() ? kNever : deadlines_.begin()->first; }
   // Looks again at up to `most` lanes with waiting requests, in turn: for all that changes by time alone.
   void look_again(std::size_t most, Mono now, Actions& actions);
 

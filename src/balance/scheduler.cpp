@@ -253,6 +253,8 @@ void Scheduler::tick(Mono now, Actions& actions) {
   dispatcher_->look_again(kLanesPerTick, now, actions);
 }
 
+Mono Scheduler::next_deadline() const { return dispatcher_->next_deadline(); }
+
 Snapshot Scheduler::snapshot(Mono now) const { return take_snapshot(*dispatcher_, now); }
 
 }  // namespace drover::balance

@@ -64,6 +64,8 @@ class Scheduler {
 
   // About every 100 ms: deadlines, health timers, and a second look at a few lines. Bounded work.
   void tick(Mono now, Actions& actions);
+  // When the first of those that wait has waited too long, and tick() refuses it; kNever: nobody waits.
+  Mono next_deadline() const;
 
   Snapshot snapshot(Mono now) const;
   const SchedulerSettings& settings() const;

@@ -1,48 +1,79 @@
 #include "gateway/body_memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
+
 namespace drover::gateway {
 
-std::size_t BodyPool::size_for(std::size_t bytes) {
-  return bytes > kLargest ? bytes : std::bit_ceil(std::max(bytes, kSmallest));
+void BodyBlock::Free::operator()(char* bytes) const {
+  if (size > kMostKept) {
+    ::munmap(bytes, size);
+  } else {
+    delete[] bytes;
+  }
 }
 
-BodyPool::Block BodyPool::take(std::size_t bytes) {
+BodyBlock::BodyBlock(std::size_t size) {
+  if (size <= kMostKept) {
+    bytes_ = {new char[size], Free{size}};
+    return;
+  }
+  void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(mapped != MAP_FAILED);
+  bytes_ = {static_cast<char*>(mapped), Free{size}};
+}
+
+void BodyBlock::grow(std::size_t size) {
+  CHECK(is_mapped() && size >= this->size());
+  const std::size_t before = this->size();
+  void* const mapped = ::mremap(bytes_.release(), before, size, MREMAP_MAYMOVE);
+  CHECK(mapped != MAP_FAILED);
+  bytes_ = {static_cast<char*>(mapped), Free{size}};
+}
+
+std::size_t BodyPool::size_for(std::size_t bytes) {
+  return bytes > BodyBlock::kMostKept ? bytes : std::bit_ceil(std::max(bytes, kSmallest));
+}
+
+BodyBlock BodyPool::take(std::size_t bytes) {
   const std::size_t size = size_for(bytes);
-  if (size <= kLargest) {
+  if (size <= BodyBlock::kMostKept) {
     auto& free = free_[static_cast<std::size_t>(std::countr_zero(size / kSmallest))];
     if (!free.empty()) {
-      Block block{std::move(free.back()), size};
+      BodyBlock block = std::move(free.back());
       free.pop_back();
       room_ += size;
       return block;
     }
   }
-  return {std::make_unique_for_overwrite<char[]>(size), size};
+  return BodyBlock(size);
 }
 
-void BodyPool::give_back(Block block) {
-  if (block.size > kLargest || block.size > room_) return;
-  auto& free = free_[static_cast<std::size_t>(std::countr_zero(block.size / kSmallest))];
+void BodyPool::give_back(BodyBlock block) {
+  if (block.is_mapped() || block.size() > room_) return;
+  auto& free = free_[static_cast<std::size_t>(std::countr_zero(block.size() / kSmallest))];
   if (free.size() >= kKeptOfASize) return;
-  room_ -= block.size;
-  free.push_back(std::move(block.bytes));
+  room_ -= block.size();
+  free.push_back(std::move(block));
 }
 
 void BodyMemory::reserve(std::size_t bytes) {
-  if (bytes <= block_.size) return;
-  BodyPool::Block larger = pool_.take(bytes);
-  if (size_ > 0) std::memcpy(larger.bytes.get(), block_.bytes.get(), size_);
+  if (bytes <= block_.size()) return;
+  if (block_.is_mapped()) return block_.grow(BodyPool::size_for(bytes));
+  BodyBlock larger = pool_.take(bytes);
+  if (size_ > 0) std::memcpy(larger.bytes(), block_.bytes(), size_);
   std::swap(block_, larger);
-  if (larger.bytes != nullptr) pool_.give_back(std::move(larger));
+  if (larger.size() > 0) pool_.give_back(std::move(larger));
 }
 
 void BodyMemory::drop() {
-  if (block_.bytes != nullptr) pool_.give_back(std::exchange(block_, {}));
+  if (block_.size() > 0) pool_.give_back(std::exchange(block_, {}));
   size_ = 0;
 }
 

@@ -13,28 +13,47 @@
 
 namespace drover::gateway {
 
-// Blocks of one worker. Sizes are powers of two from 1 KiB to 1 MiB; larger ones are made as they are asked for and not
-// kept. Thread: the worker's.
+// Bytes without a value, all of one owner; none when default-made. Above kMostKept they are mapped: they grow without a
+// copy and go back to the system when they are freed, which malloc would put off for ever.
+class BodyBlock {
+ public:
+  static constexpr std::size_t kMostKept = 1 << 20;
+
+  BodyBlock() = default;
+  explicit BodyBlock(std::size_t size);
+
+  char* bytes() const { return bytes_.get(); }
+  std::size_t size() const { return bytes_.get_deleter().size; }
+  bool is_mapped() const { return size() > kMostKept; }
+  // Of a mapped one. Views into it die.
+  void grow(std::size_t size);
+
+ private:
+  struct Free {
+    std::size_t size;
+    void operator()(char* bytes) const;
+  };
+  std::unique_ptr<char[], Free> bytes_{nullptr, Free{0}};
+};
+
+// Free blocks of one worker. Sizes are powers of two from 1 KiB to 1 MiB; larger ones are not kept. Thread: the
+// worker's.
 class BodyPool {
  public:
   // `kept`: of free blocks, in all.
   explicit BodyPool(Bytes kept) : room_(kept.value) {}
 
-  struct Block {
-    std::unique_ptr<char[]> bytes;
-    std::size_t size = 0;
-  };
   // The size of the block that holds so many bytes.
   static std::size_t size_for(std::size_t bytes);
-  Block take(std::size_t bytes);
-  void give_back(Block block);
+  BodyBlock take(std::size_t bytes);
+  void give_back(BodyBlock block);
 
  private:
-  static constexpr std::size_t kSmallest = 1 << 10, kLargest = 1 << 20;
+  static constexpr std::size_t kSmallest = 1 << 10;
   static constexpr std::size_t kSizes = 11;
   static constexpr std::size_t kKeptOfASize = 64;  // a burst's surplus goes back to malloc
 
-  std::array<std::vector<std::unique_ptr<char[]>>, kSizes> free_;
+  std::array<std::vector<BodyBlock>, kSizes> free_;
   std::size_t room_;  // for further free blocks
 };
 
@@ -46,12 +65,12 @@ class BodyMemory {
   BodyMemory& operator=(const BodyMemory&) = delete;
   ~BodyMemory() { drop(); }
 
-  std::string_view view() const { return {block_.bytes.get(), size_}; }
+  std::string_view view() const { return {block_.bytes(), size_}; }
   std::size_t size() const { return size_; }
-  std::size_t capacity() const { return block_.size; }
+  std::size_t capacity() const { return block_.size(); }
 
   // What is behind the body in its block; and that so many bytes of it belong to the body now.
-  std::span<char> free() { return {block_.bytes.get() + size_, block_.size - size_}; }
+  std::span<char> free() { return {block_.bytes() + size_, block_.size() - size_}; }
   void grew(std::size_t bytes) { size_ += bytes; }
   // Room for so many bytes in all. Views into it die.
   void reserve(std::size_t bytes);
@@ -59,7 +78,7 @@ class BodyMemory {
 
  private:
   BodyPool& pool_;
-  BodyPool::Block block_;
+  BodyBlock block_;
   std::size_t size_ = 0;
 };
 

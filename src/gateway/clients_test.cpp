@@ -432,6 +432,26 @@ TEST(Clients, no_node_ever_has_more_requests_than_slots_and_all_are_served) {
   }
 }
 
+TEST(Clients, nobody_waits_longer_than_the_queue_allows) {
+  World world({.nodes = 1, .slots = 1, .change = [](GatewaySetup& setup) { setup.scheduler.queue_timeout = 1s; }});
+  world.nodes[0]->play({{Hang{}}});
+  world.send(post(kChatPath, kChat), 2s);
+  for (const Duration pause : {100ms, 137ms, 1ms, 61ms}) {
+    world.run_for(pause);
+    world.send(post(kChatPath, kChat));
+  }
+  ASSERT_TRUE(world.finish());
+  const auto log = world.log();
+  ASSERT_EQ(log.size(), 5U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(log[i]["drover.reason"], "queue_timeout");
+    const Duration waited(log[i]["event.duration"].get<std::int64_t>());
+    EXPECT_GE(waited, 1s);
+    EXPECT_LE(waited, 1s + 5ms);
+  }
+  world.expect_at_rest();
+}
+
 TEST(Clients, a_full_queue_refuses_at_once_and_says_when_to_come_back) {
   World world({.nodes = 1, .slots = 1, .change = [](GatewaySetup& setup) { setup.scheduler.max_queue = 2; }});
   world.nodes[0]->play({{Pause{5s}, Send{whole(done_line())}}});

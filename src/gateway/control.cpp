@@ -14,6 +14,7 @@ namespace drover::gateway {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(100);
+constexpr Duration kShortestTick = std::chrono::milliseconds(2);  // where one request after another has waited too long
 constexpr Duration kDownPause = std::chrono::milliseconds(250);
 constexpr Duration kRefreshEvery = std::chrono::seconds(1);
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
@@ -389,9 +390,12 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
 }
 
 net::Task<> Control::tick() {
-  while (co_await net::sleep_until(network_.loop().now() + kTick)) {
+  Mono next = network_.loop().now() + kTick;
+  while (co_await net::sleep_until(next)) {
     scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
-      scheduler.tick(network_.loop().now(), actions);
+      const Mono now = network_.loop().now();
+      scheduler.tick(now, actions);
+      next = std::clamp(scheduler.next_deadline(), now + kShortestTick, now + kTick);
     });
   }
 }

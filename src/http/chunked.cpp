@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/check.h"
 #include "http/head_syntax.h"
@@ -17,8 +18,8 @@ bool is_text(char c) { return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7
 ChunkedDecoder::Step ChunkedDecoder::step(std::string_view bytes) {
   Step step{0, {}, State::more};
   while (step.consumed < bytes.size()) {
+    if (!step.payload.empty() && between_chunks()) return step;  // one chunk a step, so that its payload is one view
     if (at_ == At::payload) {
-      if (!step.payload.empty()) return step;  // one chunk a step, so that its payload is one view
       step.payload = bytes.substr(step.consumed, left_);
       step.consumed += step.payload.size();
       left_ -= step.payload.size();
@@ -117,6 +118,29 @@ bool ChunkedDecoder::fail(std::string_view reason) {
   reason_ = reason;
   at_ = At::failed;
   return false;
+}
+
+JoinedChunks join_chunks(std::string_view bytes, char* out) {
+  const char* const end = bytes.data() + bytes.size();
+  const char* chunk = bytes.data();
+  char* to = out;
+  while (true) {
+    const char* at = chunk;
+    std::uint64_t size = 0;
+    for (; at != end && at - chunk < kMostDigits - 1; ++at) {
+      const int digit = hex_digit(*at);
+      if (digit == kNoHexDigit) break;
+      size = size << 4 | static_cast<unsigned>(digit);
+    }
+    const auto behind = static_cast<std::uint64_t>(end - at);
+    if (size == 0 || behind < 4 || size > behind - 4) break;
+    const char* const payload = at + 2;
+    if (at[0] != '\r' || at[1] != '\n' || payload[size] != '\r' || payload[size + 1] != '\n') break;
+    std::memmove(to, payload, size);
+    to += size;
+    chunk = payload + size + 2;
+  }
+  return {static_cast<std::size_t>(chunk - bytes.data()), static_cast<std::size_t>(to - out)};
 }
 
 std::size_t write_chunk_prefix(std::uint64_t size, char* out) {

@@ -35,7 +35,7 @@ class ChunkedDecoder {
 
   explicit ChunkedDecoder(const ChunkedLimits& limits = {}) : limits_(limits) {}
 
-  // Consumes the framing at the start of `bytes`, then payload of at most one chunk, then the framing behind it as far
+  // Consumes the framing at the start of `bytes`, then payload of at most one chunk, then the line end behind it as far
   // as it is there. Consumes all of `bytes` over repeated calls unless `done` or `error`. After either, do not call it.
   // With `error`, `payload` still holds what came before the fault.
   Step step(std::string_view bytes);
@@ -87,6 +87,15 @@ class ChunkedDecoder {
   bool plain_ = true;
   std::string_view reason_;
 };
+
+// Many small chunks at once: takes whole ones with plain framing from the start of `bytes`, which is between chunks,
+// and moves their payloads together. `out` may lie within or before `bytes`, but not behind its start. What is left of
+// `bytes` is for a ChunkedDecoder that is between chunks.
+struct JoinedChunks {
+  std::size_t consumed = 0;  // framing and payload
+  std::size_t payload = 0;   // written to `out`
+};
+JoinedChunks join_chunks(std::string_view bytes, char* out);
 
 inline constexpr std::size_t kChunkPrefixMax = 18;  // 16 hex digits and CRLF
 // Writes `size` in hex and CRLF to `out`, which has room for kChunkPrefixMax bytes; returns how many it wrote. The

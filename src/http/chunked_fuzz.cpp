@@ -1,4 +1,4 @@
-// Any bytes as a chunked body, whole and in pieces: the same payload, the same end.
+// Any bytes as a chunked body, whole, in pieces, and with its first chunks joined: the same payload, the same end.
 #include <string>
 
 #include "base/check.h"
@@ -15,9 +15,8 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view bytes, std::size_t piece_size) {
+Decoded decode(std::string_view bytes, std::size_t piece_size, Decoded decoded = {}) {
   ChunkedDecoder decoder;
-  Decoded decoded;
   while (decoded.consumed < bytes.size() && decoded.state == ChunkedDecoder::State::more) {
     auto piece = bytes.substr(decoded.consumed, piece_size);
     while (!piece.empty() && decoded.state == ChunkedDecoder::State::more) {
@@ -32,6 +31,15 @@ Decoded decode(std::string_view bytes, std::size_t piece_size) {
   return decoded;
 }
 
+// A decoder that is between chunks cannot tell what was before them.
+Decoded decode_rest(std::string_view bytes) {
+  std::string joined(bytes);
+  const auto [consumed, payload] = drover::http::join_chunks(joined, joined.data());
+  CHECK(payload <= consumed && consumed <= bytes.size());
+  joined.resize(payload);
+  return decode(bytes, bytes.size(), {.payload = joined, .consumed = consumed});
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -39,5 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const auto whole = decode(bytes, size);
   CHECK(decode(bytes, 1) == whole);
   CHECK(decode(bytes, 7) == whole);
+  CHECK(decode_rest(bytes) == whole);
   return 0;
 }

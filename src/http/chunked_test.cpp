@@ -50,15 +50,35 @@ TEST(Chunked, takes_the_framing_off) {
   EXPECT_EQ(bytes.substr(decoded.consumed), "next");
 }
 
-TEST(Chunked, gives_one_chunk_a_step_with_the_framing_around_it) {
+TEST(Chunked, gives_one_chunk_a_step_with_its_own_framing) {
   const std::string bytes = "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
   ChunkedDecoder decoder;
   const auto first = decoder.step(bytes);
   EXPECT_EQ(first.payload, "hello");
-  EXPECT_EQ(first.consumed, 13U);  // and the next size, so that a step never gives nothing while there is payload
+  EXPECT_EQ(first.consumed, 10U);
   const auto second = decoder.step(std::string_view(bytes).substr(first.consumed));
   EXPECT_EQ(second.payload, "!");
-  EXPECT_EQ(second.state, State::done);
+  EXPECT_EQ(second.state, State::more);
+  const auto last = decoder.step(std::string_view(bytes).substr(first.consumed + second.consumed));
+  EXPECT_EQ(last.payload, "");
+  EXPECT_EQ(last.state, State::done);
+}
+
+// Cut anywhere, what join_chunks takes and what the decoder makes of the rest is the body.
+TEST(Chunked, many_are_joined_as_one_by_one) {
+  const std::string long_one(300, 'x');
+  const std::string bytes = "1\r\na\r\n2\r\nbc\r\n12c\r\n" + long_one + "\r\n03\r\ndef\r\n1;v\r\ng\r\n0\r\n\r\n";
+  const std::size_t plain = bytes.find("1;v");
+  for (std::size_t end = 0; end <= bytes.size(); ++end) {
+    std::string piece = bytes.substr(0, end);
+    const auto joined = join_chunks(piece, piece.data());
+    EXPECT_LE(joined.consumed, plain);
+    std::string payload = piece.substr(0, joined.payload);
+    payload += decode(bytes.substr(joined.consumed)).payload;
+    EXPECT_EQ(payload, "abc" + long_one + "defg") << end;
+  }
+  std::string whole = bytes;
+  EXPECT_EQ(join_chunks(whole, whole.data()).consumed, plain);
 }
 
 TEST(Chunked, says_when_raw_bytes_may_be_sent_on) {
@@ -115,10 +135,11 @@ TEST(Chunked, row_54_drops_trailers) {
   ChunkedDecoder decoder;
   const std::string_view bytes =
       "1\r\na\r\n0\r\nAuthorization: Bearer x\r\nContent-Length: 5\r\nHost: evil\r\nTE: gzip\r\n\r\n";
-  const auto step = decoder.step(bytes);
-  EXPECT_EQ(step.payload, "a");
-  EXPECT_EQ(step.state, State::done);
-  EXPECT_EQ(step.consumed, bytes.size());
+  const auto chunk = decoder.step(bytes);
+  EXPECT_EQ(chunk.payload, "a");
+  const auto end = decoder.step(bytes.substr(chunk.consumed));
+  EXPECT_EQ(end.state, State::done);
+  EXPECT_EQ(chunk.consumed + end.consumed, bytes.size());
   EXPECT_EQ(decoder.trailers_dropped(), 4U);
   for (const auto* bad : {"A : b", " A: b", ": b", "A", "A: \x01", "A(: b"}) {
     EXPECT_EQ(decode("0\r\n" + std::string(bad) + "\r\n\r\n").reason, "trailer") << bad;

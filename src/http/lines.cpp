@@ -8,6 +8,8 @@ namespace {
 // Buffers above this are given back when a frame is done: a stream rarely has two such frames.
 constexpr std::size_t kKeptCapacity = std::size_t{64} << 10;
 
+constexpr std::size_t kMostUtf8 = 4;  // bytes of a sequence
+
 // How many bytes at the end of `bytes` are the start of a UTF-8 sequence whose rest is still to come.
 std::size_t unfinished_utf8(std::string_view bytes) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, bytes.size()); ++back) {
@@ -65,7 +67,8 @@ std::size_t WriteBoundary::release(std::string_view bytes) {
   const auto end = ends_.last(bytes);
   held_ = end > 0 ? Bytes{bytes.size() - end} : held_ + Bytes{bytes.size()};
   if (held_ <= longest_) return end;
-  const auto cut = bytes.size() - unfinished_utf8(bytes);
+  auto cut = bytes.size() - unfinished_utf8(bytes);
+  if (cut == 0 && held_.value >= longest_.value + kMostUtf8) cut = bytes.size();  // what came before was no character
   if (cut > 0) held_ = Bytes{bytes.size() - cut};
   return cut;
 }

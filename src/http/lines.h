@@ -38,7 +38,8 @@ class FrameEnds {
 };
 
 // Decides how much of a stream may be written now. What it holds back, the caller keeps and writes first next time.
-// A frame longer than `longest` is released in parts, though not within a UTF-8 sequence that `bytes` ends in.
+// A frame longer than `longest` is released in parts, though not within a UTF-8 sequence that `bytes` ends in; at most
+// three bytes more than `longest` are ever held back.
 class WriteBoundary {
  public:
   explicit WriteBoundary(StreamShape shape, Bytes longest = 64_KiB) : ends_(shape), longest_(longest) {}

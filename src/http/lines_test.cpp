@@ -72,6 +72,14 @@ TEST(WriteBoundary, splits_a_line_that_is_too_long_but_no_character) {
   EXPECT_EQ(boundary.release("\n0123456789\xf0\x9f\x98\x80"), 15U);
 }
 
+TEST(WriteBoundary, does_not_wait_for_ever_for_the_rest_of_a_character) {
+  WriteBoundary boundary(StreamShape::lines, Bytes{10});
+  for (int i = 0; i < 100; ++i) {
+    boundary.release("\xc3");  // each the start of a character that does not come
+    EXPECT_LE(boundary.held(), Bytes{13});
+  }
+}
+
 TEST(WriteBoundary, ends_every_write_with_a_frame) {
   constexpr std::uint64_t kSeed = 11;
   Random random(kSeed);

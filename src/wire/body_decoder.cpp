@@ -19,6 +19,12 @@ BodyDecoder::Piece BodyDecoder::decode(std::span<char> bytes) {
   }
   std::size_t at = 0, kept = 0;
   while (at < bytes.size()) {
+    if (chunks_.between_chunks()) {
+      const auto joined = http::join_chunks(all.substr(at), bytes.data() + kept);
+      at += joined.consumed;
+      kept += joined.payload;
+      if (at == bytes.size()) break;
+    }
     const auto step = chunks_.step(all.substr(at));
     if (!step.payload.empty()) std::memmove(bytes.data() + kept, step.payload.data(), step.payload.size());
     kept += step.payload.size();

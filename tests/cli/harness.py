@@ -186,13 +186,13 @@ class CommandTest(unittest.TestCase):
         self.addCleanup(node.stop)
         return node
 
-    def serve(self, *nodes, settings=""):
+    def serve(self, *nodes, settings="", slots=4):
         """`drover serve` in front of these URLs, as soon as it listens."""
-        self.write_settings(nodes, settings)
+        self.write_settings(nodes, settings, slots)
         return self.start("serve", "--config", "drover.yaml").serving()
 
-    def write_settings(self, nodes, settings=""):
-        listed = "".join(f"  - {{name: node-{number}, url: '{url}', slots: 4}}\n" for number, url in enumerate(nodes, 1))
+    def write_settings(self, nodes, settings="", slots=4):
+        listed = "".join(f"  - {{name: node-{number}, url: '{url}', slots: {slots}}}\n" for number, url in enumerate(nodes, 1))
         self.write(f"{PLACES}{settings}nodes:\n{listed}")
 
     def ready(self, gateway):

@@ -68,9 +68,9 @@ class Drover:
         self.process.wait(10)
 
 
-def start_sim(slots=4, speedup=5, seed=7):
+def start_sim(slots=4, speedup=5, seed=7, listen="127.0.0.1:0"):
     """One simulated node in a process of its own, so that it can be killed."""
-    sim = Drover("sim", "--listen", "127.0.0.1:0", "--nodes", 1, "--seed", seed, "--slots", slots, "--speedup", speedup, "--json")
+    sim = Drover("sim", "--listen", listen, "--nodes", 1, "--seed", seed, "--slots", slots, "--speedup", speedup, "--json")
     sim.url = json.loads(sim.line("stdout", r'^\{.*"url".*')[0])["url"]
     return sim
 
@@ -225,9 +225,9 @@ def normalised(value, name=""):
     return value
 
 
-def request(url, body=None):
+def request(url, body=None, seconds=10):
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=seconds) as answer:
         return json.loads(answer.read() or "null")
 
 

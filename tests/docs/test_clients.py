@@ -1,7 +1,5 @@
 """The examples of docs/clients.md, run as they stand there, but for the gateway's address."""
 
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -12,6 +10,8 @@ from pathlib import Path
 
 from documents import ROOT, Gateway, blocks, start_sim
 
+import packages
+
 SHOWN = "127.0.0.1:11435"
 
 
@@ -20,10 +20,8 @@ def installed():
     path = str(ROOT / "tests" / "clients" / "run")
     if subprocess.run([sys.executable, "-B", path, "--install"]).returncode == 77:
         return None, None
-    loader = importlib.machinery.SourceFileLoader("clients_run", path)
-    runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("clients_run", loader))
-    loader.exec_module(runner)
-    return runner.install()
+    with packages.lock():
+        return packages.node(), packages.python()
 
 
 class Clients(unittest.TestCase):
