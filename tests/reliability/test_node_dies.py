@@ -59,12 +59,12 @@ class Crash(Scenario):
         async def all_of_them():
             self.raw = Client(self.gateway.url)
             self.ollama = ollama.AsyncClient(host=self.gateway.url)
-            self.openai = openai.AsyncOpenAI(base_url=f"{self.gateway.url}/v1", api_key="any", max_retries=0)
 
             async def one(number):
                 return await readers[number](number)
 
-            return await self.crash_during(count / rate, steadily(rate, count, one))
+            async with openai.AsyncOpenAI(base_url=f"{self.gateway.url}/v1", api_key="any", max_retries=0) as self.openai:
+                return await self.crash_during(count / rate, steadily(rate, count, one))
 
         streams = asyncio.run(all_of_them())
         wholes = asyncio.run(self.whole_answers(streams))
