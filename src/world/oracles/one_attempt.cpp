@@ -27,21 +27,28 @@ class OneAttempt final : public Witness {
                       fmt::format("more than {} attempts: {}", court_.plan.settings.retry.attempts, text_of(request)));
     }
     if (!request.arrived) court_.complain("one_attempt", "an attempt before the request is whole: " + text_of(request));
+    std::size_t deaths = 0;
     for (const Attempt& each : request.attempts) {
-      if (&each == &attempt || !failed_finally(each)) continue;
+      if (&each == &attempt) continue;
+      deaths += runner_died(each);
+      if (!failed_finally(each) && deaths < 2) continue;
       court_.complain("one_attempt", "repeated what no other node would do better: " + text_of(request));
     }
   }
 
  private:
-  // Rule R: a node's verdict on the request stands.
+  // Rule R: a node's verdict on the request stands; and where the gateway gave up on a node that had all of the request
+  // and was still there, the node may have run it.
   static bool failed_finally(const Attempt& attempt) {
+    if (attempt.sent && attempt.cut && !attempt.node_left && !attempt.complete) return true;
     if (!attempt.complete || attempt.status < 400) return false;
-    if (attempt.status == 404 || attempt.status == 503) return false;
+    return attempt.status != 404 && attempt.status != 503 && !runner_died(attempt);
+  }
+
+  static bool runner_died(const Attempt& attempt) {
     const auto says = [&](std::string_view words) { return attempt.payload.find(words) != std::string::npos; };
-    const bool runner_died =
-        says("runner") || says("memory") || says("llama") || says("process") || says("while running the model");
-    return !(attempt.status == 500 && runner_died);
+    return attempt.complete && attempt.status == 500 &&
+           (says("runner") || says("memory") || says("llama") || says("process") || says("while running the model"));
   }
 
   Court& court_;
