@@ -553,5 +553,25 @@ TEST(Reload, new_nodes_serve_and_streams_on_old_ones_are_untouched) {
   world.expect_at_rest();
 }
 
+// Names that are given by place move to other machines when one is taken out, and back when it returns. Nobody is asked
+// anew what they hold, which could be done only once a second.
+TEST(Reload, machines_are_known_though_their_names_move) {
+  World world({.nodes = 3});
+  const auto reload = [&](std::size_t first) {
+    GatewaySetup setup = world.setup();
+    setup.nodes.erase(setup.nodes.begin(), setup.nodes.begin() + static_cast<std::ptrdiff_t>(first));
+    for (std::size_t i = 0; i < setup.nodes.size(); ++i) setup.nodes[i].name = "node-" + std::to_string(i + 1);
+    world.gateway->apply(std::move(setup));
+  };
+  for (const std::size_t first : {1UZ, 0UZ, 1UZ, 2UZ}) {
+    reload(first);
+    const auto got = world.send(post(kChatPath, kChat, "Connection: close\r\n"));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 200") << first;
+    EXPECT_EQ(world.status()["nodes"][0]["name"], "node-1");
+  }
+  world.expect_at_rest();
+}
+
 }  // namespace
 }  // namespace drover::gateway::test

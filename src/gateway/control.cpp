@@ -65,13 +65,11 @@ void Control::adopt(std::vector<fleet::NodeSpec> specs) {
   std::map<NodeId, std::shared_ptr<Node>> kept;
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
     for (fleet::NodeSpec& spec : specs) {
-      spec.id = ids_.try_emplace(spec.name, NodeId{ids_.size()}).first->second;
+      // A node is its machine: names may move to others, as those do that are given by place.
+      spec.id = ids_.try_emplace(http::to_text(spec.url), NodeId{ids_.size()}).first->second;
       auto& node = kept[spec.id];
       if (const auto found = nodes_.find(spec.id); found != nodes_.end()) node = found->second;
-      if (node == nullptr || node->state.spec.url != spec.url) {
-        if (node != nullptr) node->removed = true;  // the name stays, the machine is another
-        node = std::make_shared<Node>();
-      }
+      if (node == nullptr) node = std::make_shared<Node>();
       node->state.spec = spec;
       scheduler.update_node({.id = spec.id,
                              .weight = static_cast<double>(spec.weight),

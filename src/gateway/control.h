@@ -94,7 +94,7 @@ class Control final : public ControlLink, public ControlSink {
   Publish publish_;
   LocalSlots local_slots_;
   std::shared_ptr<const Published> published_;
-  std::map<std::string, NodeId> ids_;              // of every name there ever was
+  std::map<std::string, NodeId> ids_;              // of every URL there ever was
   std::map<NodeId, std::shared_ptr<Node>> nodes_;  // those in service
   fleet::ShowCache shows_;
   net::Signal* first_round_ = nullptr;
