@@ -1,9 +1,11 @@
 #include "api/string_content.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "api/json_text.h"
 #ifdef __x86_64__
@@ -30,59 +32,42 @@ enum : std::uint8_t {
   kWhateverLow = kTooShort | kTooLong | kTwoTails,
 };
 
-// By the upper and the lower half of the first byte, and the upper half of the second.
-alignas(16) constexpr std::uint8_t kFirstHigh[16] = {kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,
-                                                     kTooLong,  // ASCII
-                                                     kTwoTails,
-                                                     kTwoTails,
-                                                     kTwoTails,
-                                                     kTwoTails,  // continuations
-                                                     kTooShort | kOverlong2,
-                                                     kTooShort,
-                                                     kTooShort | kOverlong3 | kSurrogate,
-                                                     kTooShort | kTooLarge | kTooLarge1000 | kOverlong4};
-alignas(16) constexpr std::uint8_t kFirstLow[16] = {kWhateverLow | kOverlong2 | kOverlong3 | kOverlong4,
-                                                    kWhateverLow | kOverlong2,
-                                                    kWhateverLow,
-                                                    kWhateverLow,
-                                                    kWhateverLow | kTooLarge,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000 | kSurrogate,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000,
-                                                    kWhateverLow | kTooLarge | kTooLarge1000};
-constexpr std::uint8_t kTail = kTooLong | kOverlong2 | kTwoTails;  // of any second byte that is a continuation
-alignas(16) constexpr std::uint8_t kSecondHigh[16] = {kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTail | kOverlong3 | kTooLarge1000 | kOverlong4,
-                                                      kTail | kOverlong3 | kTooLarge,
-                                                      kTail | kSurrogate | kTooLarge,
-                                                      kTail | kSurrogate | kTooLarge,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort,
-                                                      kTooShort};
+// What a look-up says for each half byte: the bits of all ranges that it lies in.
+struct Range {
+  std::uint8_t first, last, bits;
+};
+using HalfTable = std::array<std::uint8_t, 16>;
+constexpr HalfTable half_table(std::initializer_list<Range> ranges) {
+  HalfTable table{};
+  for (const Range& range : ranges) {
+    for (std::size_t half = range.first; half <= range.last; ++half) table[half] |= range.bits;
+  }
+  return table;
+}
 
-DROVER_AVX2 inline __m256i table(const std::uint8_t (&half)[16]) {
-  return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(half)));
+// By the upper and the lower half of the first byte, and the upper half of the second.
+constexpr HalfTable kFirstHigh = half_table({{0x0, 0x7, kTooLong},
+                                             {0x8, 0xb, kTwoTails},
+                                             {0xc, 0xf, kTooShort},
+                                             {0xc, 0xc, kOverlong2},
+                                             {0xe, 0xe, kOverlong3 | kSurrogate},
+                                             {0xf, 0xf, kTooLarge | kTooLarge1000 | kOverlong4}});
+constexpr HalfTable kFirstLow = half_table({{0x0, 0xf, kWhateverLow},
+                                            {0x0, 0x0, kOverlong3 | kOverlong4},
+                                            {0x0, 0x1, kOverlong2},
+                                            {0x4, 0xf, kTooLarge},
+                                            {0x5, 0xf, kTooLarge1000},
+                                            {0xd, 0xd, kSurrogate}});
+constexpr HalfTable kSecondHigh = half_table({{0x0, 0x7, kTooShort},
+                                              {0x8, 0xb, kTooLong | kOverlong2 | kTwoTails},
+                                              {0x8, 0x8, kTooLarge1000 | kOverlong4},
+                                              {0x8, 0x9, kOverlong3},
+                                              {0x9, 0xb, kTooLarge},
+                                              {0xa, 0xb, kSurrogate},
+                                              {0xc, 0xf, kTooShort}});
+
+DROVER_AVX2 inline __m256i table(const HalfTable& half) {
+  return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half.data())));
 }
 DROVER_AVX2 inline __m256i upper_half(__m256i bytes) {
   return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
@@ -113,9 +98,13 @@ DROVER_AVX2 inline std::uint32_t invalid_utf8(__m256i before, __m256i bytes) {
 }
 
 // The letters of one-letter escapes by their two halves: those that have a bit in common are one.
-alignas(16) constexpr std::uint8_t kLetterHigh[16] = {0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
-alignas(16) constexpr std::uint8_t kLetterLow[16] = {
-    0, 0, 1 | 4 | 8 /* " b r */, 0, 8 /* t */, 0, 4 /* f */, 0, 0, 0, 0, 0, 2 /* \ */, 0, 4 /* n */, 1 /* / */};
+constexpr HalfTable kLetterHigh = half_table({{2, 2, 1}, {5, 5, 2}, {6, 6, 4}, {7, 7, 8}});
+constexpr HalfTable kLetterLow = half_table({{0x2, 0x2, 1 | 4 | 8},  // " b r
+                                             {0x4, 0x4, 8},          // t
+                                             {0x6, 0x6, 4},          // f
+                                             {0xc, 0xc, 2},          // backslash
+                                             {0xe, 0xe, 4},          // n
+                                             {0xf, 0xf, 1}});        // /
 
 constexpr std::ptrdiff_t kStep = 64;
 constexpr std::uint64_t kLast = std::uint64_t{1} << (kStep - 1);
