@@ -48,10 +48,6 @@ Duration gap(Fault fault) {
   return Duration::max();
 }
 
-Duration up_to(Random& random, Duration most) {
-  return Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()) + 1))};
-}
-
 // What no Ollama sends, put into its answer somewhere.
 const std::array<std::string_view, 9> kGarbage{
     "HTTP/1.1 100 Continue\r\n\r\n",

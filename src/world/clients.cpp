@@ -52,10 +52,6 @@ Duration burst(Random& random, Duration mean) {
   const double most = random.chance(0.5) ? 0.2 : 3.8;
   return Duration{static_cast<std::int64_t>(random.uniform() * most * static_cast<double>(mean.count()))};
 }
-Duration up_to(Random& random, Duration most) {
-  return Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()) + 1))};
-}
-
 // Answers are short, and some are long.
 std::uint32_t answer_length(Random& random) {
   return 6 + static_cast<std::uint32_t>(std::min(300.0, 20 / std::sqrt(1 - random.uniform())));
@@ -167,10 +163,8 @@ net::Task<> Clients::pipeline(Random random) {
 }
 
 net::Task<> Clients::leave(Habit habit, Random random, Duration longest) {
-  const auto stream = co_await connect();
+  const auto stream = co_await begin(habit, random);
   if (!stream) co_return;
-  const Wish asked = wish(habit, random);
-  if (!stream->write(asked.bytes)) co_return;
   const double moment = random.uniform();
   const bool reset = random.chance(0.5);
   if (moment > 0.15 && moment <= 0.5) {
@@ -183,10 +177,8 @@ net::Task<> Clients::leave(Habit habit, Random random, Duration longest) {
 }
 
 net::Task<> Clients::half_close(Random random) {
-  const auto stream = co_await connect();
+  const auto stream = co_await begin(Habit::half_closes, random);
   if (!stream) co_return;
-  const Wish asked = wish(Habit::half_closes, random);
-  if (!stream->write(asked.bytes)) co_return;
   if (random.chance(0.5)) co_await net::sleep_until(loop_.now() + up_to(random, seconds(1)));
   stream->finish();
   AnswerReader reader;
@@ -194,28 +186,22 @@ net::Task<> Clients::half_close(Random random) {
 }
 
 net::Task<> Clients::read_slowly(Random random) {
-  const auto stream = co_await connect();
+  const auto stream = co_await begin(Habit::reads_slowly, random);
   if (!stream) co_return;
-  const Wish asked = wish(Habit::reads_slowly, random);
-  if (!stream->write(asked.bytes)) co_return;
   AnswerReader reader;
   co_await read_answer(*stream, reader,
                        {.at_once = 200 + random.below(4'000), .pause = up_to(random, milliseconds(60))});
 }
 
 net::Task<> Clients::never_read(Random random) {
-  const auto stream = co_await connect();
+  const auto stream = co_await begin(Habit::never_reads, random);
   if (!stream) co_return;
-  const Wish asked = wish(Habit::never_reads, random);
-  if (!stream->write(asked.bytes)) co_return;
   co_await net::sleep_until(loop_.now() + up_to(random, seconds(30)));
 }
 
 net::Task<> Clients::stay_open(Random random) {
-  const auto stream = co_await connect();
+  const auto stream = co_await begin(Habit::stays_open, random);
   if (!stream) co_return;
-  const Wish asked = wish(Habit::stays_open, random);
-  if (!stream->write(asked.bytes)) co_return;
   AnswerReader reader;
   co_await read_answer(*stream, reader, {});
   co_await net::sleep_until(loop_.now() + up_to(random, seconds(30)));
@@ -283,6 +269,12 @@ net::Task<> Clients::ask_once(std::string model, Answer& answer) {
 net::Task<std::unique_ptr<net::Stream>> Clients::connect() {
   auto dialled = co_await network_.dial(gateway_, loop_.now() + seconds(2));
   co_return dialled ? std::move(*dialled) : nullptr;
+}
+
+net::Task<std::unique_ptr<net::Stream>> Clients::begin(Habit habit, Random& random) {
+  auto stream = co_await connect();
+  if (!stream || !stream->write(wish(habit, random).bytes)) co_return nullptr;
+  co_return stream;
 }
 
 net::Task<Answer> Clients::ask(Wish wish, Reading reading) {

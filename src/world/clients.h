@@ -70,6 +70,8 @@ class Clients {
   net::Task<Answer> ask(Wish wish, Reading reading);
   net::Task<Answer> read_answer(net::Stream& stream, AnswerReader& reader, Reading reading);
   net::Task<std::unique_ptr<net::Stream>> connect();
+  // Connects and asks for something. Null: it could not.
+  net::Task<std::unique_ptr<net::Stream>> begin(Habit habit, Random& random);
 
   Wish wish(Habit habit, Random& random);
   Wish prompt(Habit habit, Random& random, std::string model, std::uint32_t tokens, bool stream);

@@ -116,15 +116,16 @@ void Ledger::arrived(net::LinkId link, net::End from, std::string_view bytes) {
 
 void Ledger::finished(net::LinkId link, net::End by) {
   trace_.link(now(), Trace::Kind::finished, link, by);
-  if (by == net::End::listener) {
-    if (const auto found = clients_.find(link); found != clients_.end()) gateway_left(found->second);
-  } else if (const auto found = upstreams_.find(link); found != upstreams_.end()) {
-    end_attempt(found->second);
-  }
+  closed(link, by);
 }
 
 void Ledger::aborted(net::LinkId link, net::End by) {
   trace_.link(now(), Trace::Kind::aborted, link, by);
+  closed(link, by);
+}
+
+// If it is the gateway that did so.
+void Ledger::closed(net::LinkId link, net::End by) {
   if (by == net::End::listener) {
     if (const auto found = clients_.find(link); found != clients_.end()) gateway_left(found->second);
   } else if (const auto found = upstreams_.find(link); found != upstreams_.end()) {

@@ -169,6 +169,7 @@ class Ledger final : public net::LinkTap {
   void request_bytes(ClientLink& link, net::LinkId id, std::string_view bytes);
   void answer_bytes(ClientLink& link, std::string_view bytes);
   void client_left(ClientLink& link, bool network);
+  void closed(net::LinkId link, net::End by);
   void gateway_left(ClientLink& link);
   void attempt_bytes(NodeLink& link, net::LinkId id, std::string_view bytes);
   void node_bytes(NodeLink& link, std::string_view bytes);

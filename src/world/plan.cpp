@@ -114,6 +114,10 @@ std::string list(const std::bitset<count>& set, const std::array<std::string_vie
 std::string_view name(Fault fault) { return kFaultNames[static_cast<std::size_t>(fault)]; }
 std::string_view name(Habit habit) { return kHabitNames[static_cast<std::size_t>(habit)]; }
 
+Duration up_to(Random& random, Duration most) {
+  return Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()) + 1))};
+}
+
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   Random random(seed);
   Plan plan;

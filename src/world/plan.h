@@ -104,6 +104,8 @@ struct Overrides {
 };
 
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides);
+// Uniform from nothing to `most`, both included.
+Duration up_to(Random& random, Duration most);
 // Error (invalid): a name in `without` that is none.
 Result<void> check(const Overrides& overrides);
 
