@@ -3,33 +3,40 @@
 #include <algorithm>
 #include <cstring>
 
-// libxxhash stays in this file, and is compiled into it.
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "api/xxh3.h"
 
 namespace drover::api {
 
 void PromptHashes::push_back(std::uint64_t hash) {
-  if (count_ == kMaxPromptHashes) return;
   if (count_ < first_.size()) {
     first_[count_++] = hash;
     return;
   }
+  if (count_ >= many_.size() && !grow()) return;
+  many_[count_++] = hash;
+}
+
+// False: there are as many as may be.
+bool PromptHashes::grow() {
+  if (count_ == kMaxPromptHashes) return false;
   if (many_.empty()) many_.assign(first_.begin(), first_.end());
-  many_.push_back(hash);
-  ++count_;
+  many_.resize(std::min(4 * many_.size(), kMaxPromptHashes));
+  return true;
 }
 
 std::span<const std::uint64_t> PromptHashes::all() const {
-  if (many_.empty()) return {first_.data(), count_};
-  return many_;
+  return {many_.empty() ? first_.data() : many_.data(), count_};
 }
 
 bool operator==(const PromptHashes& a, const PromptHashes& b) { return std::ranges::equal(a.all(), b.all()); }
 
+// Each link waits for the one before it, so it must be short: a product folded in half, as in wyhash (Wang Yi).
 std::uint64_t PromptChain::follow(std::uint64_t chain, std::string_view block) {
-  const std::uint64_t link[] = {chain, XXH3_64bits(block.data(), block.size())};
-  return XXH3_64bits(link, sizeof link);
+  __extension__ using Product = unsigned __int128;
+  constexpr std::uint64_t kChainSecret = 0xa076'1d64'78bd'642f;
+  constexpr std::uint64_t kBlockSecret = 0xe703'7ed1'a0b4'28db;
+  const Product product = Product{chain ^ kChainSecret} * (xxh3(block) ^ kBlockSecret);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 // Calls `whole` with each block that is filled; what is left waits in `partial`.

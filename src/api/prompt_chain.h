@@ -23,9 +23,11 @@ class PromptHashes {
   friend bool operator==(const PromptHashes& a, const PromptHashes& b);
 
  private:
+  bool grow();
+
   std::array<std::uint64_t, 8> first_{};
   std::size_t count_ = 0;
-  std::vector<std::uint64_t> many_;  // all of them, once they are more than fit `first_`
+  std::vector<std::uint64_t> many_;  // all of them and room for more, once they are more than fit `first_`
 };
 
 // Makes them as the bytes come. Each hash is that of a block and of the hash before it. A string's end counts as a

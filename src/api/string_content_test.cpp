@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/json_text.h"
 #include "base/random.h"
@@ -37,12 +38,12 @@ Valid valid_content(std::string_view text) {
 }
 
 // Follows skip_content to the end, as a reader does that looks at what it stops at by itself.
-void expect_valid_up_to_the_same_place(const std::string& text) {
+void expect_valid_up_to_the_same_place(const std::string& text, SkipSteps* steps) {
   const Valid expected = valid_content(text);
   const char* const end = text.data() + text.size();
   const char* at = text.data();
   while (true) {
-    const char* const next = skip_content(at, end);
+    const char* const next = skip_content(at, end, steps);
     ASSERT_GE(next, at);
     const auto done = static_cast<std::size_t>(next - text.data());
     ASSERT_LE(done, expected.size) << "went over what is invalid in " << testing::PrintToString(text);
@@ -56,7 +57,26 @@ void expect_valid_up_to_the_same_place(const std::string& text) {
   }
 }
 
-TEST(StringContent, stops_where_one_character_after_another_would) {
+struct Way {
+  std::string_view name;
+  SkipSteps* steps;
+  bool here;  // this machine can
+};
+std::vector<Way> all_ways() {
+  std::vector<Way> ways = {{"plain", nullptr, true}};
+#ifdef __x86_64__
+  ways.push_back({"avx2", skip_steps_avx2, best_skip_steps() != nullptr});
+  ways.push_back({"avx512", skip_steps_avx512, best_skip_steps() == skip_steps_avx512});
+#endif
+  return ways;
+}
+class StringContent : public testing::TestWithParam<Way> {
+  void SetUp() override {
+    if (!GetParam().here) GTEST_SKIP() << "this machine has no " << GetParam().name;
+  }
+};
+
+TEST_P(StringContent, stops_where_one_character_after_another_would) {
   static constexpr std::string_view kParts[] = {"a",
                                                 "some words of text, and a few more of them",
                                                 "é",
@@ -81,11 +101,11 @@ TEST(StringContent, stops_where_one_character_after_another_would) {
     // Those that are wrong are rare, so that there is a long way to them.
     while (text.size() < random.below(160)) text += kParts[random.below(random.below(8) == 0 ? std::size(kParts) : 8)];
     text.resize(text.size() - random.below(std::min<std::size_t>(text.size() + 1, 4)));
-    ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text));
+    ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text, GetParam().steps));
   }
 }
 
-TEST(StringContent, knows_every_sequence_of_three_bytes) {
+TEST_P(StringContent, knows_every_sequence_of_three_bytes) {
   for (const std::size_t before : {0UZ, 13UZ, 29UZ, 30UZ, 31UZ}) {
     std::string text(64, '.');
     for (unsigned lead = 0x7f; lead <= 0xff; ++lead) {
@@ -94,14 +114,14 @@ TEST(StringContent, knows_every_sequence_of_three_bytes) {
           text[before] = static_cast<char>(lead);
           text[before + 1] = static_cast<char>(second);
           text[before + 2] = static_cast<char>(third);
-          ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text));
+          ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text, GetParam().steps));
         }
       }
     }
   }
 }
 
-TEST(StringContent, knows_every_sequence_of_four_bytes) {
+TEST_P(StringContent, knows_every_sequence_of_four_bytes) {
   std::string text(64, '.');
   for (unsigned lead = 0xef; lead <= 0xff; ++lead) {
     for (unsigned second = 0x7f; second <= 0xc1; ++second) {
@@ -111,13 +131,16 @@ TEST(StringContent, knows_every_sequence_of_four_bytes) {
             text.assign(64, '.');
             const unsigned bytes[] = {lead, second, third, fourth};
             for (std::size_t i = 0; i < 4; ++i) text[before + i] = static_cast<char>(bytes[i]);
-            ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text));
+            ASSERT_NO_FATAL_FAILURE(expect_valid_up_to_the_same_place(text, GetParam().steps));
           }
         }
       }
     }
   }
 }
+
+constexpr auto kName = [](const auto& info) { return std::string(info.param.name); };
+INSTANTIATE_TEST_SUITE_P(, StringContent, testing::ValuesIn(all_ways()), kName);
 
 }  // namespace
 }  // namespace drover::api
