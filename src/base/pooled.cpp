@@ -1,5 +1,6 @@
 #include "base/pooled.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -23,6 +24,7 @@ constexpr std::size_t kClasses = 384;         // larger blocks go to malloc
 constexpr std::size_t kSlabBytes = 64 << 10;  // and a slab is aligned to that
 constexpr std::size_t kArenaSlabs = 16;       // mapped at a time
 constexpr std::size_t kKeptSlabs = 4;         // empty ones that keep their memory
+constexpr std::size_t kTrimSlabs = 16;        // so many given back, and malloc is told to give back, too
 
 constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / kStep; }
 
@@ -132,6 +134,8 @@ class Heap {
     } else {
       ::madvise(&slab, kSlabBytes, MADV_DONTNEED);
       released_.push_back(&slab);
+      // A burst has ended. What it took of malloc lies below what stays, and would be kept for ever.
+      if (++given_back_ % kTrimSlabs == 0) ::malloc_trim(0);
     }
     if (ended_ && open_ == 0) delete this;
   }
@@ -152,6 +156,7 @@ class Heap {
 
   std::array<Roomy, kClasses> roomy_;
   std::size_t open_ = 0;         // slabs in use
+  std::size_t given_back_ = 0;   // slabs given back
   std::vector<void*> kept_;      // empty slabs
   std::vector<void*> released_;  // empty slabs whose memory the kernel has back
   std::vector<void*> arenas_;

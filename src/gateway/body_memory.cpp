@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/pooled.h"
 
 namespace drover::gateway {
 
@@ -15,13 +16,13 @@ void BodyBlock::Free::operator()(char* bytes) const {
   if (size > kMostKept) {
     ::munmap(bytes, size);
   } else {
-    delete[] bytes;
+    free_pooled(bytes, size);
   }
 }
 
 BodyBlock::BodyBlock(std::size_t size) {
   if (size <= kMostKept) {
-    bytes_ = {new char[size], Free{size}};
+    bytes_ = {static_cast<char*>(allocate_pooled(size)), Free{size}};
     return;
   }
   void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -41,26 +42,26 @@ std::size_t BodyPool::size_for(std::size_t bytes) {
   return bytes > BodyBlock::kMostKept ? bytes : std::bit_ceil(std::max(bytes, kSmallest));
 }
 
+std::vector<BodyBlock>* BodyPool::free_of(std::size_t size) {
+  if (size < kSmallestKept || size > BodyBlock::kMostKept) return nullptr;
+  return &free_[static_cast<std::size_t>(std::countr_zero(size / kSmallestKept))];
+}
+
 BodyBlock BodyPool::take(std::size_t bytes) {
   const std::size_t size = size_for(bytes);
-  if (size <= BodyBlock::kMostKept) {
-    auto& free = free_[static_cast<std::size_t>(std::countr_zero(size / kSmallest))];
-    if (!free.empty()) {
-      BodyBlock block = std::move(free.back());
-      free.pop_back();
-      room_ += size;
-      return block;
-    }
-  }
-  return BodyBlock(size);
+  std::vector<BodyBlock>* const free = free_of(size);
+  if (free == nullptr || free->empty()) return BodyBlock(size);
+  BodyBlock block = std::move(free->back());
+  free->pop_back();
+  room_ += size;
+  return block;
 }
 
 void BodyPool::give_back(BodyBlock block) {
-  if (block.is_mapped() || block.size() > room_) return;
-  auto& free = free_[static_cast<std::size_t>(std::countr_zero(block.size() / kSmallest))];
-  if (free.size() >= kKeptOfASize) return;
+  std::vector<BodyBlock>* const free = free_of(block.size());
+  if (free == nullptr || free->size() >= kKeptOfASize || block.size() > room_) return;
   room_ -= block.size();
-  free.push_back(std::move(block));
+  free->push_back(std::move(block));
 }
 
 void BodyMemory::reserve(std::size_t bytes) {

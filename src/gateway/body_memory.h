@@ -33,11 +33,11 @@ class BodyBlock {
     std::size_t size;
     void operator()(char* bytes) const;
   };
-  std::unique_ptr<char[], Free> bytes_{nullptr, Free{0}};
+  std::unique_ptr<char, Free> bytes_{nullptr, Free{0}};
 };
 
-// Free blocks of one worker. Sizes are powers of two from 1 KiB to 1 MiB; larger ones are not kept. Thread: the
-// worker's.
+// Blocks of one worker. Sizes are powers of two from 1 KiB to 1 MiB. Free ones are kept from 8 KiB up: smaller ones are
+// quick to take from base/pooled.h, which gives back what a burst took. Thread: the worker's.
 class BodyPool {
  public:
   // `kept`: of free blocks, in all.
@@ -50,8 +50,12 @@ class BodyPool {
 
  private:
   static constexpr std::size_t kSmallest = 1 << 10;
-  static constexpr std::size_t kSizes = 11;
+  static constexpr std::size_t kSmallestKept = 8 << 10;
+  static constexpr std::size_t kSizes = 8;
   static constexpr std::size_t kKeptOfASize = 64;  // a burst's surplus goes back to malloc
+
+  // Where free blocks of such a size lie; null: they are not kept.
+  std::vector<BodyBlock>* free_of(std::size_t size);
 
   std::array<std::vector<BodyBlock>, kSizes> free_;
   std::size_t room_;  // for further free blocks
