@@ -5,6 +5,7 @@
 #include "api/body_scanner.h"
 #include "api/command.h"
 #include "api/model_name.h"
+#include "api/model_pattern.h"
 #include "api/model_refusal.h"
 
 namespace drover::api {
@@ -214,6 +215,34 @@ TEST(BodyEdit, takes_reload_options_out_and_leaves_json) {
     const std::string edited = without(body, removals(body, understand(Route::chat, body), set));
     EXPECT_EQ(edited, left) << body;
     understand(Route::chat, edited);
+  }
+}
+
+struct PatternCase {
+  std::string_view pattern, name;
+  bool fits;
+};
+constexpr PatternCase kPatterns[] = {
+    {"*", "llama3.2", true},
+    {"llama3.2", "llama3.2", true},
+    {"llama3.2", "llama3.2:1b", false},
+    {"llama3.2:*", "llama3.2:1b", true},
+    {"llama*", "Llama3.2:1b", true},
+    {"llama*", "me/llama3.2", false},
+    {"me/*", "me/llama3.2", true},
+    {"*:70b", "llama3.3:70b", true},
+    {"*:70b", "llama3.3:7b", false},
+    {"*a*b*:c", "xaxbx:c", true},
+    {"*a*b*:c", "xbxax:c", false},
+    {"registry.ollama.ai/library/x:*", "x", true},
+    {"reg:5000/a/b", "reg:5000/a/b", true},
+    {"reg:5000/a/b", "a/b", false},
+    {"openai/*", "openai/a b", true},  // no Ollama name
+};
+
+TEST(ModelPatterns, mean_what_operators_write) {
+  for (const PatternCase& test : kPatterns) {
+    EXPECT_EQ(fits_pattern(model_key(test.name), test.pattern), test.fits) << test.pattern << " and " << test.name;
   }
 }
 

@@ -16,14 +16,20 @@ constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 
 }  // namespace
 
-Dispatcher::Dispatcher(const SchedulerSettings& initial)
-    : settings(initial), budget(initial.retry_budget), policy_(make_policy(initial.policy)) {}
+Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
+    : settings(initial), routes(initial), budget(initial.retry_budget), random_(seed) {}
 
 void Dispatcher::configure(const SchedulerSettings& changed) {
-  if (changed.policy != settings.policy) policy_ = make_policy(changed.policy);
   settings = changed;
+  routes = Routes(changed);
+  for (auto& [model, lane] : lanes) find_route(lane);
   budget.set_settings(changed.retry_budget);
   for (auto& [id, node] : nodes) node.health.set_settings(changed.health);
+}
+
+void Dispatcher::find_route(Lane& lane) const {
+  lane.route = &routes.of(lane.model);
+  for (Place& place : lane.places) place.rank = lane.route->rank_of(place.node->spec.name);
 }
 
 // ---- one request
@@ -52,7 +58,7 @@ Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
   for (Place& place : request.lane->places) {
     const Node& node = *place.node;
     const Runner& runner = *place.runner;
-    if (!node.usable()) continue;
+    if (!node.usable() || !place.allowed()) continue;
     const bool loading = node.load && node.load->runner == &runner;
     room.free_slot |= runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
     room.loadable |= !loading && (special || !runner.resident || !runner.fits(LoadNeed{}));
@@ -66,20 +72,31 @@ Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
                            .in_flight = runner.in_flight,
                            .node_in_flight = node.in_flight,
                            .weight = node.spec.weight * node.health.weight_factor(),
+                           .identity = node.spec.identity,
                            .free_at = now,
                            .turn = &place.turn});
     candidate_places_.push_back(&place);
   }
+  if (request.lane->route->policy->first_only()) keep_first();
   return room;
 }
 
+void Dispatcher::keep_first() {
+  if (candidates_.empty()) return;
+  const auto first = std::ranges::min_element(candidate_places_, {}, &Place::rank) - candidate_places_.begin();
+  candidates_ = {candidates_[static_cast<std::size_t>(first)]};
+  candidate_places_ = {candidate_places_[static_cast<std::size_t>(first)]};
+}
+
 std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono now) {
-  const auto picked = policy_->pick(candidates_, {.now = now, .previous = request.lane->previous});
+  const Route& route = *request.lane->route;
+  const auto picked = route.policy->pick(
+      candidates_, {.now = now, .random = random_, .previous = request.lane->previous, .affinity = request.affinity});
   const auto* start = std::get_if<StartOn>(&picked);
   if (start == nullptr) return std::nullopt;
-  Reason reason = policy_->reason();
-  if (candidates_.size() == 1) reason = Reason::only_one;
-  if (request.pinned) reason = Reason::pinned;
+  Reason reason = name(route.settings.policy);
+  if (candidates_.size() == 1 && !route.policy->first_only()) reason = kOnlyOne;
+  if (request.pinned) reason = kPinned;
   return Bound{.place = candidate_places_[start->candidate], .reason = reason};
 }
 

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -17,6 +16,7 @@
 #include "balance/policy.h"
 #include "balance/request_table.h"
 #include "balance/retry_budget.h"
+#include "balance/route.h"
 #include "balance/settings.h"
 
 namespace drover::balance {
@@ -26,7 +26,7 @@ inline constexpr std::size_t kLookahead = 16;
 
 class Dispatcher {
  public:
-  explicit Dispatcher(const SchedulerSettings& settings);
+  Dispatcher(const SchedulerSettings& settings, std::uint64_t seed);
   void configure(const SchedulerSettings& settings);
 
   // The state, open to the events.
@@ -34,8 +34,12 @@ class Dispatcher {
   std::map<NodeId, Node> nodes;                    // addresses last
   std::map<std::string, Lane, std::less<>> lanes;  // addresses last
   RequestTable requests;
+  Routes routes;
   RetryBudget budget;
   std::size_t waiting = 0;  // in all lines; every other request runs
+
+  // Which route the lane takes, and its places by it; to be asked whenever either is new.
+  void find_route(Lane& lane) const;
 
   // ---- one request
 
@@ -95,13 +99,15 @@ class Dispatcher {
   Duration retry_after(Mono now) const;
 
  private:
+  // Of the candidates the first by rank alone.
+  void keep_first();
   Readiness readiness(const Request& request, const Place& place, Mono now) const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
   void consider_loads(Lane& lane, Mono now, Actions& actions);
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);
 
-  std::unique_ptr<Policy> policy_;
+  Random random_;
   std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
   std::uint64_t loads_ = 0;                         // started ever; the last token
   std::string looked_at_;                           // the lane where look_again() stopped

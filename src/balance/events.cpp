@@ -2,16 +2,6 @@
 
 namespace drover::balance {
 
-std::string_view name(Reason reason) {
-  switch (reason) {
-    case Reason::pinned: return "pinned";
-    case Reason::only_one: return "only_one";
-    case Reason::round_robin: return "round_robin";
-    case Reason::least_connections: return "least_connections";
-  }
-  return "";
-}
-
 std::string_view name(Why why) {
   switch (why) {
     case Why::no_such_model: return "no_such_model";

@@ -25,7 +25,9 @@ using LoadToken = Id<struct LoadTag>;    // one load
 
 struct NodeSpec {
   NodeId id;
-  double weight = 1;  // above 0
+  std::string name{};          // unique; routes speak of it
+  std::uint64_t identity = 0;  // Candidate::identity
+  double weight = 1;           // above 0
   SlotSetting slots{};
   std::optional<unsigned> max_loaded{};  // models that it holds at once, where that is known
 };
@@ -68,11 +70,13 @@ struct Submission {
   std::span<const NodeId> excluded{};  // tried in vain; read during the call only
   RetryKind retry = RetryKind::first;
   std::optional<NodeId> pinned{};  // this node or none
+  std::uint64_t affinity = 0;      // PickContext::affinity
 };
 
-// Why this node.
-enum class Reason : std::uint8_t { pinned, only_one, round_robin, least_connections };
-std::string_view name(Reason reason);
+// Why this node: `pinned`, `only_one`, or the name of the policy that chose it.
+using Reason = std::string_view;
+inline constexpr Reason kPinned = "pinned";
+inline constexpr Reason kOnlyOne = "only_one";
 
 // Why no node.
 enum class Why : std::uint8_t {

@@ -16,7 +16,7 @@ void enter_lane(Lane& lane, Node& node, Runner& runner) {
   if (at != lane.places.end() && at->node == &node) {
     at->runner = &runner;
   } else {
-    lane.places.insert(at, {.node = &node, .runner = &runner});
+    lane.places.insert(at, {.node = &node, .runner = &runner, .rank = lane.route->rank_of(node.spec.name)});
   }
 }
 
@@ -45,7 +45,10 @@ std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const Mod
     if (model.slots_hint) runner.slots.hint(*model.slots_hint);
     const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model);
     Lane& lane = entry->second;
-    if (is_new) lane.model = model.model;
+    if (is_new) {
+      lane.model = model.model;
+      dispatcher.find_route(lane);
+    }
     node.served.push_back({.lane = &lane, .runner = &runner});
   }
   // Of a name that a node lists twice the lower runner key counts.

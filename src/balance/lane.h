@@ -8,6 +8,7 @@
 
 #include "balance/events.h"
 #include "balance/request_table.h"
+#include "balance/route.h"
 #include "base/ids.h"
 
 namespace drover::balance {
@@ -37,12 +38,16 @@ class Line {
 struct Place {
   Node* node;
   Runner* runner;
-  double turn = 0;  // Candidate::turn
+  std::size_t rank = 0;  // Route::rank_of
+  double turn = 0;       // Candidate::turn
+
+  bool allowed() const { return rank != Route::kNoPlace; }
 };
 
 struct Lane {
   std::string model;
-  std::vector<Place> places;  // by node id
+  const Route* route = nullptr;  // never null in a dispatcher
+  std::vector<Place> places;     // by node id
   Line line;
   std::size_t running = 0;
   unsigned loads = 0;              // under way

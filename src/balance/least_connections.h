@@ -9,7 +9,6 @@ namespace drover::balance {
 class LeastConnections final : public Policy {
  public:
   Pick pick(std::span<const Candidate> candidates, const PickContext& context) const override;
-  Reason reason() const override { return Reason::least_connections; }
 };
 
 }  // namespace drover::balance

@@ -2,6 +2,7 @@
 // A policy chooses among candidates; what a candidate is (healthy, serves the model, not excluded) was decided before
 // it. It starts a request on a node or lets it wait for one: late binding. One file per policy.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,11 +14,23 @@
 #include "balance/events.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/random.h"
 
 namespace drover::balance {
 
-enum class PolicyKind : std::uint8_t { round_robin, least_connections };
-std::string_view name(PolicyKind kind);
+enum class PolicyKind : std::uint8_t {
+  least_connections,
+  least_loaded,
+  round_robin,
+  random,
+  two_choices,
+  consistent_hash,
+  manual,
+};
+// All of them, by kind.
+inline constexpr std::array<std::string_view, 7> kPolicyNames = {
+    "least_connections", "least_loaded", "round_robin", "random", "two_choices", "consistent_hash", "manual"};
+constexpr std::string_view name(PolicyKind kind) { return kPolicyNames[static_cast<std::size_t>(kind)]; }
 std::optional<PolicyKind> policy_kind(std::string_view name);
 
 // How far a node is from starting this request.
@@ -38,13 +51,16 @@ struct Candidate {
   unsigned in_flight = 0;          // of this model
   std::size_t node_in_flight = 0;  // of all models: they share its GPU
   double weight = 1;               // configured, times the factor of its health; above 0
+  std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
   Mono free_at{};                  // the estimate of when a slot is free; `now` for all until estimates are learned
   double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
 };
 
 struct PickContext {
   Mono now;
+  Random& random;                    // the scheduler's own: one seed, one run
   std::optional<NodeId> previous{};  // the last node picked for this model: ties go round from there
+  std::uint64_t affinity = 0;        // equal for requests that had better meet on one node; 0: it is all the same
 };
 
 struct StartOn {
@@ -61,7 +77,8 @@ class Policy {
   virtual ~Policy() = default;
   // StartOn only for a candidate that is ready. Cost: O(candidates), no allocation.
   virtual Pick pick(std::span<const Candidate> candidates, const PickContext& context) const = 0;
-  virtual Reason reason() const = 0;
+  // Only the first of a route's nodes that can be used at all is a candidate.
+  virtual bool first_only() const { return false; }
 };
 
 std::unique_ptr<Policy> make_policy(PolicyKind kind);

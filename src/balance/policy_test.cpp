@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,17 +21,20 @@ struct Fleet {
                             .resident = true,
                             .slots = 100,
                             .weight = weights[i],
+                            .identity = i,
                             .turn = &turns[i]});
     }
   }
 
   char pick(const Policy& policy) {
-    const Pick picked = policy.pick(candidates, {.now = Mono{}, .previous = previous});
+    const Pick picked =
+        policy.pick(candidates, {.now = Mono{}, .random = random, .previous = previous, .affinity = affinity});
     if (std::holds_alternative<WaitFor>(picked)) return '-';
     Candidate& candidate = candidates[std::get<StartOn>(picked).candidate];
     EXPECT_EQ(candidate.readiness, Readiness::ready);
     previous = candidate.node;
     ++candidate.node_in_flight;
+    ++candidate.in_flight;
     return static_cast<char>('a' + candidate.node.value);
   }
   std::string picks(const Policy& policy, int times) {
@@ -41,6 +46,8 @@ struct Fleet {
   std::vector<double> turns;
   std::vector<Candidate> candidates;
   std::optional<NodeId> previous;
+  std::uint64_t affinity = 0;
+  Random random{1};
 };
 
 struct RoundRobinCase {
@@ -103,10 +110,126 @@ TEST(LeastConnections, spares_a_node_of_less_weight_even_when_all_are_idle) {
   EXPECT_EQ(Fleet({0.25, 1, 1}).picks(*policy, 6), "bcbcbc");
 }
 
+TEST(LeastLoaded, takes_the_smallest_part_of_its_slots) {
+  const auto policy = make_policy(PolicyKind::least_loaded);
+  Fleet fleet({1, 1});
+  fleet.candidates[0].slots = 8;
+  fleet.candidates[1].slots = 2;
+  const std::string picks = fleet.picks(*policy, 10);
+  EXPECT_EQ(std::ranges::count(picks, 'a'), 8) << picks;
+}
+
+TEST(LeastLoaded, spares_of_equals_who_is_busy_with_other_models) {
+  const auto policy = make_policy(PolicyKind::least_loaded);
+  Fleet fleet({1, 1, 1});
+  fleet.candidates[0].node_in_flight = fleet.candidates[2].node_in_flight = 2;
+  EXPECT_EQ(fleet.pick(*policy), 'b');
+}
+
+// Of many picks, how many each got.
+std::map<char, int> counts(const std::string& picks) {
+  std::map<char, int> result;
+  for (const char c : picks) ++result[c];
+  return result;
+}
+
+TEST(RandomNode, gives_each_its_weight) {
+  const auto policy = make_policy(PolicyKind::random);
+  Fleet fleet({3, 1, 2});
+  fleet.candidates[2].readiness = Readiness::busy;
+  auto got = counts(fleet.picks(*policy, 40'000));
+  EXPECT_NEAR(got['a'], 30'000, 500);
+  EXPECT_NEAR(got['b'], 10'000, 500);
+}
+
+// The most that one of a hundred nodes holds after as many requests, on average over many fleets.
+double fullest(const Policy& policy) {
+  constexpr int kFleets = 50;
+  double sum = 0;
+  for (int i = 0; i < kFleets; ++i) {
+    Fleet fleet(std::vector<double>(100, 1.0));
+    fleet.random = Random(static_cast<std::uint64_t>(i));
+    fleet.picks(policy, 100);
+    sum += static_cast<double>(std::ranges::max(fleet.candidates, {}, &Candidate::node_in_flight).node_in_flight);
+  }
+  return sum / kFleets;
+}
+
+TEST(TwoChoices, beats_random_as_the_source_says) {
+  // Mitzenmacher: log n / log log n for one choice, about log log n for two.
+  EXPECT_GT(fullest(*make_policy(PolicyKind::random)), 3.5);
+  EXPECT_LT(fullest(*make_policy(PolicyKind::two_choices)), 2.8);
+}
+
+TEST(TwoChoices, looks_at_two_different_ones_and_at_the_only_one) {
+  const auto policy = make_policy(PolicyKind::two_choices);
+  Fleet two({1, 1});
+  two.candidates[0].node_in_flight = 1'000;
+  EXPECT_EQ(two.picks(*policy, 50), std::string(50, 'b'));
+  EXPECT_EQ(Fleet({1}).picks(*policy, 2), "aa");
+}
+
+// Who owns each of many affinities, when nobody is busy.
+std::string owners(const Policy& policy, Fleet& fleet, std::uint64_t count) {
+  std::string picked;
+  for (fleet.affinity = 1; fleet.affinity <= count; ++fleet.affinity) {
+    picked += fleet.pick(policy);
+    for (Candidate& candidate : fleet.candidates) candidate.in_flight = 0;
+  }
+  return picked;
+}
+
+TEST(ConsistentHash, gives_each_its_share_and_the_same_one_each_time) {
+  const auto policy = make_policy(PolicyKind::consistent_hash);
+  Fleet fleet({1, 1, 2, 1});
+  const std::string picked = owners(*policy, fleet, 20'000);
+  auto got = counts(picked);
+  EXPECT_NEAR(got['a'], 4'000, 800);
+  EXPECT_NEAR(got['c'], 8'000, 1'200);
+  EXPECT_EQ(owners(*make_policy(PolicyKind::consistent_hash), fleet, 20'000), picked)
+      << "another gateway has another ring";
+}
+
+TEST(ConsistentHash, a_node_that_leaves_moves_its_own_share_only) {
+  const auto policy = make_policy(PolicyKind::consistent_hash);
+  Fleet all({1, 1, 2, 1});
+  const std::string before = owners(*policy, all, 5'000);
+  Fleet fewer({1, 1, 2, 1});
+  fewer.candidates.erase(fewer.candidates.begin() + 1);
+  std::string after;
+  for (fewer.affinity = 1; fewer.affinity <= 5'000; ++fewer.affinity) {
+    const Pick picked =
+        policy->pick(fewer.candidates, {.now = Mono{}, .random = fewer.random, .affinity = fewer.affinity});
+    after += static_cast<char>('a' + fewer.candidates[std::get<StartOn>(picked).candidate].node.value);
+  }
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != 'b') ASSERT_EQ(after[i], before[i]) << i;
+  }
+  EXPECT_EQ(std::ranges::count(after, 'b'), 0);
+}
+
+TEST(ConsistentHash, nobody_holds_more_than_the_bound_allows) {
+  const auto policy = make_policy(PolicyKind::consistent_hash);
+  Fleet fleet({1, 1, 1, 1});
+  fleet.affinity = 7;  // one conversation that everybody has
+  for (int i = 1; i <= 80; ++i) {
+    fleet.pick(*policy);
+    for (const Candidate& candidate : fleet.candidates) {
+      EXPECT_LE(candidate.in_flight, std::ceil(1.25 * i / 4)) << i;
+    }
+  }
+}
+
+TEST(ConsistentHash, goes_by_load_without_an_affinity) {
+  const auto policy = make_policy(PolicyKind::consistent_hash);
+  Fleet fleet({1, 1});
+  EXPECT_EQ(fleet.picks(*policy, 4), "abab");
+}
+
 TEST(Policies, wait_when_nobody_is_ready) {
-  for (const auto kind : {PolicyKind::round_robin, PolicyKind::least_connections}) {
+  for (const std::string_view policy_name : kPolicyNames) {
+    const PolicyKind kind = policy_kind(policy_name).value();
     const auto policy = make_policy(kind);
-    EXPECT_EQ(policy_kind(name(kind)), kind);
     for (const auto readiness : {Readiness::busy, Readiness::cold, Readiness::occupied, Readiness::blocked}) {
       Fleet fleet({1, 1});
       for (Candidate& candidate : fleet.candidates) candidate.readiness = readiness;

@@ -28,6 +28,7 @@ struct Request {
   std::vector<NodeId> excluded;
   std::optional<NodeId> pinned;
   RetryKind retry = RetryKind::first;
+  std::uint64_t affinity = 0;
 
   // While it waits. Neighbours in its line.
   Request* before = nullptr;

@@ -9,7 +9,6 @@ namespace drover::balance {
 class RoundRobin final : public Policy {
  public:
   Pick pick(std::span<const Candidate> candidates, const PickContext& context) const override;
-  Reason reason() const override { return Reason::round_robin; }
 };
 
 }  // namespace drover::balance

@@ -15,9 +15,12 @@ constexpr std::size_t kLanesPerTick = 8;
 
 // Is it the only one that can serve some model of its own?
 bool last_capable(const Node& node) {
+  const auto usable = [](const Place& place) { return place.allowed() && place.node->usable(); };
   return std::ranges::any_of(node.served, [&](const Served& served) {
-    return std::ranges::none_of(served.lane->places,
-                                [&](const Place& place) { return place.node != &node && place.node->usable(); });
+    const auto& places = served.lane->places;
+    const auto here = std::ranges::find(places, &node, &Place::node);
+    return here->allowed() &&
+           std::ranges::none_of(places, [&](const Place& place) { return place.node != &node && usable(place); });
   });
 }
 
@@ -61,7 +64,8 @@ void learn_slots(const Request& request, const NodeDurations& durations, Mono no
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerSettings& settings) : dispatcher_(std::make_unique<Dispatcher>(settings)) {}
+Scheduler::Scheduler(const SchedulerSettings& settings, std::uint64_t seed)
+    : dispatcher_(std::make_unique<Dispatcher>(settings, seed)) {}
 Scheduler::~Scheduler() = default;
 
 void Scheduler::update_settings(const SchedulerSettings& settings) { dispatcher_->configure(settings); }
@@ -78,7 +82,8 @@ void Scheduler::update_node(const NodeSpec& spec, Mono now, Actions& actions) {
   }
   node.spec = spec;
   for (auto& [key, runner] : node.runners) runner.slots.configure(spec.slots);
-  dispatcher_->dispatch_node(node, now, actions);
+  for (const Served& served : node.served) dispatcher_->find_route(*served.lane);
+  dispatcher_->reroute(node, now, actions);
 }
 
 void Scheduler::drain(NodeId id, bool draining, Mono now, Actions& actions) {
@@ -152,6 +157,7 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   request.excluded.assign(submission.excluded.begin(), submission.excluded.end());
   request.pinned = submission.pinned;
   request.retry = submission.retry;
+  request.affinity = submission.affinity;
 
   const auto room = dispatcher.survey(request, now);
   if (in_sight) {

@@ -13,6 +13,7 @@
 // Every call appends what else was decided to `actions`, in a deterministic order; the caller carries it out after it
 // has let go of the lock. Cost: O(candidates of the model) per decision; no allocation while nothing waits.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,7 +29,8 @@ class Dispatcher;
 
 class Scheduler {
  public:
-  explicit Scheduler(const SchedulerSettings& settings);
+  // `seed`: of what policies draw.
+  explicit Scheduler(const SchedulerSettings& settings, std::uint64_t seed = 0);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;

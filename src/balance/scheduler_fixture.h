@@ -24,7 +24,12 @@ class Fleet {
 
   // A healthy node with fixed slots.
   void node(std::uint64_t id, unsigned slots, double weight = 1) {
-    scheduler.update_node({.id = NodeId{id}, .weight = weight, .slots = {.fixed = slots}}, now, actions_);
+    scheduler.update_node({.id = NodeId{id},
+                           .name = fmt::format("node-{}", id),
+                           .identity = id,
+                           .weight = weight,
+                           .slots = {.fixed = slots}},
+                          now, actions_);
     probe_passes(id);
     actions_.clear();
   }
@@ -57,7 +62,7 @@ class Fleet {
   std::string submit(const Submission& submission) {
     const Decision decision = scheduler.submit(submission, actions_);
     if (const auto* start = std::get_if<Start>(&decision)) {
-      return fmt::format("on {} ({})", start->node.value, name(start->reason));
+      return fmt::format("on {} ({})", start->node.value, start->reason);
     }
     if (const auto* queued = std::get_if<Queued>(&decision)) return fmt::format("queued {}", queued->position);
     return fmt::format("refused {}", name(std::get<Refused>(decision).why));

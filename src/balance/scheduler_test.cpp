@@ -704,5 +704,50 @@ TEST(Scheduler, shows_its_state) {
   EXPECT_FALSE(node.runners[1].resident);
 }
 
+// ---- routes
+
+TEST(Scheduler, a_route_decides_who_may_serve_its_models) {
+  SchedulerSettings settings;
+  settings.routes = {{.model = "b*", .policy = PolicyKind::round_robin, .nodes = {"node-2"}}};
+  Fleet fleet(settings);
+  fleet.node(1, 4);
+  fleet.node(2, 4);
+  fleet.has(1, {"a*", "b*"});
+  fleet.has(2, {"a*", "b*"});
+  EXPECT_EQ(fleet.submit(1, "b"), "on 2 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "b"), "on 2 (only_one)");
+  EXPECT_EQ(fleet.submit(3, "a"), "on 1 (least_connections)");
+}
+
+TEST(Scheduler, a_manual_route_holds_for_its_node_and_takes_the_next_when_that_is_down) {
+  SchedulerSettings settings;
+  settings.routes = {{.model = "a", .policy = PolicyKind::manual, .nodes = {"node-2", "node-1"}}};
+  Fleet fleet(settings);
+  for (const std::uint64_t id : {1UZ, 2UZ, 3UZ}) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a*"});
+  }
+  EXPECT_EQ(fleet.submit(1, "a"), "on 2 (manual)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1") << "others are free, and are not asked";
+  fleet.ends(1, 2);
+  EXPECT_EQ(fleet.said(), "grant 2 on 2");
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(2);
+  fleet.said();
+  EXPECT_EQ(fleet.submit(3, "a"), "on 1 (manual)");
+}
+
+TEST(Scheduler, a_route_that_comes_sends_away_who_has_nowhere_to_go) {
+  Fleet fleet;
+  fleet.node(1, 1);
+  fleet.has(1, {"a*"});
+  EXPECT_EQ(fleet.submit(1, "a"), "on 1 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  SchedulerSettings settings;
+  settings.routes = {{.model = "a", .nodes = {"node-9"}}};
+  fleet.scheduler.update_settings(settings);
+  fleet.node(1, 1);
+  EXPECT_EQ(fleet.submit(3, "a"), "refused no_backend");
+}
+
 }  // namespace
 }  // namespace drover::balance

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "balance/health.h"
 #include "balance/policy.h"
@@ -8,6 +10,15 @@
 
 namespace drover::balance {
 
+// What is decided otherwise for some models.
+struct RouteSettings {
+  std::string model;  // a pattern (api/model_pattern.h)
+  PolicyKind policy = PolicyKind::least_connections;
+  std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
+
+  friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
+};
+
 struct SchedulerSettings {
   std::size_t max_queue = 1000;                        // waiting requests, all models together
   Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
@@ -15,6 +26,7 @@ struct SchedulerSettings {
   RetryBudgetSettings retry_budget;
   HealthSettings health;
   PolicyKind policy = PolicyKind::least_connections;
+  std::vector<RouteSettings> routes{};                     // the first that fits a model; `policy` for all others
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
   Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
   Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   up_command->add_option("--node", up.nodes, "URL of a node; may be repeated; replaces the nodes of the file");
   up_command->add_option("--listen", up.listen, "address for clients (default: 127.0.0.1:11435)");
   up_command->add_option("--admin", up.admin, "address for operators (default: 127.0.0.1:11436)");
-  up_command->add_option("--policy", up.policy, "least_connections or round_robin");
+  up_command->add_option("--policy", up.policy, "how a node is chosen: least_connections, round_robin, ...");
   up_command->add_option("--workers", up.workers, "threads that serve clients (default: one a core)")
       ->check(CLI::Range(0, 1024));
   up_command->add_flag("--insecure", up.insecure,

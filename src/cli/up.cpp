@@ -45,7 +45,8 @@ std::optional<config::DroverSettings> read_settings(const UpArguments& arguments
   if (arguments.policy) {
     const auto policy = balance::policy_kind(*arguments.policy);
     if (!policy) {
-      return complain(fmt::format("--policy is \"{}\"; expected least_connections or round_robin", *arguments.policy)),
+      return complain(fmt::format("--policy is \"{}\"; expected one of {}", *arguments.policy,
+                                  fmt::join(balance::kPolicyNames, ", "))),
              std::nullopt;
     }
     settings.policy = *policy;

@@ -17,13 +17,11 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::array<std::string_view, 2> kPolicies = {"least_connections", "round_robin"};
-constexpr std::array<balance::PolicyKind, 2> kPolicyKinds = {balance::PolicyKind::least_connections,
-                                                             balance::PolicyKind::round_robin};
 constexpr std::string_view kStandardOutput = "stdout";
 constexpr std::string_view kOff = "off";
 constexpr std::size_t kLongestName = 63;
 constexpr std::size_t kLongestPath = 4096;
+constexpr std::size_t kLongestPattern = 256;
 
 void bind_endpoint(Binder& binder, Item item, net::Endpoint& endpoint) {
   binder.text(item, net::to_text(endpoint), [&](std::string_view text) -> std::optional<std::string> {
@@ -35,10 +33,9 @@ void bind_endpoint(Binder& binder, Item item, net::Endpoint& endpoint) {
 }
 
 void bind_policy(Binder& binder, Item item, balance::PolicyKind& policy) {
-  auto index =
-      static_cast<std::size_t>(std::find(kPolicyKinds.begin(), kPolicyKinds.end(), policy) - kPolicyKinds.begin());
-  binder.choice(item, index, kPolicies);
-  policy = kPolicyKinds[index];
+  auto index = static_cast<std::size_t>(policy);
+  binder.choice(item, index, balance::kPolicyNames);
+  policy = static_cast<balance::PolicyKind>(index);
 }
 
 std::string log_text(const AccessLogSettings& log) {
@@ -132,6 +129,28 @@ std::optional<std::string> check_origin(std::string_view text) {
   return checked ? std::nullopt : std::optional(checked.error().detail);
 }
 
+void bind_route(Binder& binder, balance::RouteSettings& route) {
+  binder.text({"model", "name or pattern: `*` stands for any text"}, route.model,
+              [&](std::string_view text) -> std::optional<std::string> {
+                if (text.size() > kLongestPattern) {
+                  return fmt::format("a pattern of {} bytes; expected {} at most", text.size(), kLongestPattern);
+                }
+                route.model = text;
+                return std::nullopt;
+              });
+  bind_policy(binder, {"policy", "how one of its nodes is chosen"}, route.policy);
+  bind_names(binder, {"nodes", "names of those that serve it, the preferred one first; none: all"}, route.nodes,
+             [](std::string_view) -> std::optional<std::string> { return std::nullopt; });
+}
+
+void bind_routes(Binder& binder, std::vector<balance::RouteSettings>& routes) {
+  binder.list({"routes", "what is decided otherwise for some models; the first that fits counts"},
+              {.count = routes.size(),
+               .shorthand = "model",
+               .resize = [&](std::size_t count) { routes.assign(count, {}); },
+               .element = [&](Binder& inner, std::size_t i) { bind_route(inner, routes[i]); }});
+}
+
 void bind_bytes(Binder& binder, Item item, std::size_t& value, Bytes least, Bytes most) {
   Bytes size{value};
   binder.size(item, size, least, most);
@@ -208,6 +227,7 @@ void bind(Binder& binder, DroverSettings& settings) {
   binder.flag({"allow_cloud", "serve models whose prompts leave the building"}, settings.allow_cloud);
   binder.whole({"workers", "threads that serve; 0: one a core"}, settings.workers, 0, 1024);
   bind_policy(binder, {"policy", "how a node is chosen"}, settings.policy);
+  bind_routes(binder, settings.routes);
   bind_nodes(binder, settings.nodes);
   bind_names(binder, {"hosts", "names under which clients reach the gateway"}, settings.hosts, check_host);
   bind_names(binder, {"origins", "web pages that may use the gateway"}, settings.origins, check_origin);

@@ -13,6 +13,7 @@ namespace drover::config {
 namespace {
 
 constexpr std::size_t kMostNodes = 1000;
+constexpr std::size_t kMostRoutes = 100;
 
 class Checks {
  public:
@@ -21,6 +22,7 @@ class Checks {
   std::vector<ConfigError> run() && {
     listeners();
     nodes();
+    routes();
     quantities();
     return std::move(faults_);
   }
@@ -79,6 +81,40 @@ class Checks {
     if (!same && !covered) return;
     fault(path, fmt::format("{} is {}, which is this gateway itself ({}: {}); a node must be another server", path,
                             http::to_text(node.url), setting, net::to_text(listener)));
+  }
+
+  void routes() {
+    if (settings_.routes.size() > kMostRoutes) {
+      fault("routes", fmt::format("routes are {}; expected {} at most", settings_.routes.size(), kMostRoutes));
+    }
+    std::map<std::string_view, std::size_t> patterns;
+    for (std::size_t i = 0; i < settings_.routes.size(); ++i) {
+      const balance::RouteSettings& route = settings_.routes[i];
+      if (const auto [first, added] = patterns.emplace(route.model, i); !added) {
+        const std::string path = fmt::format("routes[{}].model", i);
+        fault(path, fmt::format("{} is {}, which routes[{}] takes already; it is never reached", path, route.model,
+                                first->second));
+      }
+      if (route.policy == balance::PolicyKind::manual && route.nodes.empty()) {
+        const std::string path = fmt::format("routes[{}].policy", i);
+        fault(path, fmt::format("{} is manual, which needs the route's `nodes`, the preferred one first", path));
+      }
+      for (std::size_t at = 0; at < route.nodes.size(); ++at) known_node(i, at, route.nodes[at]);
+    }
+    if (settings_.policy == balance::PolicyKind::manual) {
+      fault("policy", "policy is manual, which is for a route with `nodes`; expected another one for all other models");
+    }
+  }
+
+  void known_node(std::size_t route, std::size_t at, std::string_view name) {
+    const auto& nodes = settings_.nodes;
+    if (std::ranges::find(nodes, name, &fleet::NodeSpec::name) != nodes.end()) return;
+    std::vector<std::string_view> names;
+    for (const fleet::NodeSpec& node : nodes) names.emplace_back(node.name);
+    const std::string path = fmt::format("routes[{}].nodes[{}]", route, at);
+    fault(fmt::format("routes[{}].nodes", route),
+          fmt::format("{} is {}, and no node has that name; expected one of {}", path, name,
+                      names.empty() ? "`nodes`, which is empty" : fmt::format("{}", fmt::join(names, ", "))));
   }
 
   void quantities() {

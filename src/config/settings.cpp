@@ -25,16 +25,18 @@ void complete_nodes(std::vector<fleet::NodeSpec>& nodes) {
   }
 }
 
-void require_urls(ReadState& state, const Value& root) {
+// Each element of the list `name` must have `setting`.
+void require(ReadState& state, const Value& root, std::string_view name, std::string_view setting,
+             std::string_view expected) {
   for (const Entry& entry : root.entries) {
-    if (entry.key != "nodes") continue;
+    if (entry.key != name) continue;
     for (std::size_t i = 0; i < entry.value.list.size(); ++i) {
-      const Value& node = entry.value.list[i];
-      const bool has_url = std::any_of(node.entries.begin(), node.entries.end(),
-                                       [](const Entry& setting) { return setting.key == "url"; });
-      if (node.kind != Value::Kind::map || has_url) continue;
-      state.fault(node.place, fmt::format("nodes[{}].url", i), "value",
-                  fmt::format("nodes[{}].url is missing; expected [http://]host[:port][/prefix]", i));
+      const Value& element = entry.value.list[i];
+      const bool given = std::any_of(element.entries.begin(), element.entries.end(),
+                                     [&](const Entry& inner) { return inner.key == setting; });
+      if (element.kind != Value::Kind::map || given) continue;
+      const std::string path = fmt::format("{}[{}].{}", name, i, setting);
+      state.fault(element.place, path, "value", fmt::format("{} is missing; expected {}", path, expected));
     }
   }
 }
@@ -82,7 +84,8 @@ std::expected<DroverSettings, std::vector<ConfigError>> parse_settings(std::stri
   Reader reader(state, document->root, "");
   bind(reader, settings);
   reader.finish();
-  require_urls(state, document->root);
+  require(state, document->root, "nodes", "url", "[http://]host[:port][/prefix]");
+  require(state, document->root, "routes", "model", "a name or a pattern such as llama3.2:* or *");
   complete_nodes(settings.nodes);
   if (state.faults.empty()) {  // else half of what follows would be consequences
     state.faults = check_settings(settings);
@@ -127,6 +130,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.health.open_interval = settings.health.open;
   scheduler.health.longest_open_interval = settings.health.longest_open;
   scheduler.policy = settings.policy;
+  scheduler.routes = settings.routes;
   return scheduler;
 }
 

@@ -21,6 +21,11 @@ insecure: true
 allow_cloud: false
 workers: 4
 policy: round_robin
+routes:
+  - model: llama3.3:70b
+    policy: manual
+    nodes: [big, gpu-2-11434]
+  - "qwen3*"
 nodes:
   - url: http://gpu-1:11434
     name: big
@@ -74,6 +79,11 @@ TEST(Settings, are_read) {
   EXPECT_TRUE(settings.insecure);
   EXPECT_EQ(settings.workers, 4U);
   EXPECT_EQ(settings.policy, balance::PolicyKind::round_robin);
+  ASSERT_EQ(settings.routes.size(), 2U);
+  EXPECT_EQ(settings.routes[0],
+            (balance::RouteSettings{
+                .model = "llama3.3:70b", .policy = balance::PolicyKind::manual, .nodes = {"big", "gpu-2-11434"}}));
+  EXPECT_EQ(settings.routes[1], (balance::RouteSettings{.model = "qwen3*"}));
   ASSERT_EQ(settings.nodes.size(), 3U);
   EXPECT_EQ(settings.nodes[0].name, "big");
   EXPECT_EQ(settings.nodes[0].slots, 4U);
@@ -123,8 +133,20 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:24: nodes[0].name: expected a name of letters, digits and . _ - that begins with a letter or "
      "digit, "
      "63 bytes at most\n"},
+    {"policy: manual\n",
+     "drover.yaml:1:9: policy is manual, which is for a route with `nodes`; expected another one for all other "
+     "models\n"},
+    {"routes: [{model: x, policy: manual}]\n",
+     "drover.yaml:1:29: routes[0].policy is manual, which needs the route's `nodes`, the preferred one first\n"},
+    {"nodes: [gpu-1]\nroutes: [{model: x, nodes: [gpu-2]}]\n",
+     "drover.yaml:2:28: routes[0].nodes[0] is gpu-2, and no node has that name; expected one of gpu-1-11434\n"},
+    {"routes: [x, y, x]\n",
+     "drover.yaml:1:16: routes[2].model is x, which routes[0] takes already; it is never reached\n"},
+    {"routes: [{policy: random}]\n",
+     "drover.yaml:1:10: routes[0].model is missing; expected a name or a pattern such as llama3.2:* or *\n"},
     {"policy: least_connection\n",
-     "drover.yaml:1:9: policy is least_connection; expected least_connections or round_robin; did you mean "
+     "drover.yaml:1:9: policy is least_connection; expected least_connections, least_loaded, round_robin, random, "
+     "two_choices, consistent_hash or manual; did you mean "
      "\"least_connections\"?\n"},
     {"limits: {quue: 5}", "drover.yaml:1:10: unknown key \"quue\" in limits; did you mean \"queue\"?\n"},
     {"retry: {tries: 5}",

@@ -6,6 +6,7 @@
 
 #include "api/go_json.h"
 #include "api/node_error.h"
+#include "api/xxh3.h"
 #include "base/json.h"
 #include "guard/target.h"
 #include "wire/call.h"
@@ -72,6 +73,8 @@ void Control::adopt(std::vector<fleet::NodeSpec> specs) {
       if (node == nullptr) node = std::make_shared<Node>();
       node->state.spec = spec;
       scheduler.update_node({.id = spec.id,
+                             .name = spec.name,
+                             .identity = api::xxh3(fleet::to_text(fleet::address_of(spec.url))),
                              .weight = static_cast<double>(spec.weight),
                              .slots = {.fixed = spec.slots},
                              .max_loaded = std::nullopt},

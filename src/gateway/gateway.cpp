@@ -10,7 +10,7 @@ Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
     : parts_(std::move(parts)),
       metrics_(parts_.workers.size()),
       buffers_(setup.settings.buffers),
-      scheduler_(setup.scheduler),
+      scheduler_(setup.scheduler, parts_.seed),
       control_(
           parts_.control, parts_.resolver, scheduler_, parts_.log, std::move(setup),
           [this](const std::shared_ptr<const Published>& published) { publish(published); }, parts_.local_slots),

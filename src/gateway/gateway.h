@@ -25,7 +25,7 @@ struct GatewayParts {
   std::function<void(std::string_view)> access_line;  // may be empty
   std::function<std::uint64_t()> log_dropped;         // may be empty
   Control::LocalSlots local_slots;                    // may be empty
-  std::uint64_t seed;                                 // of request ids
+  std::uint64_t seed;                                 // of request ids and of what policies draw
   std::string version;
   std::string commit;
 };

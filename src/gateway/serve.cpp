@@ -10,6 +10,7 @@
 #include "api/command.h"
 #include "api/model_name.h"
 #include "api/model_refusal.h"
+#include "api/xxh3.h"
 #include "balance/retry.h"
 #include "base/ascii.h"
 #include "gateway/attempt.h"
@@ -115,7 +116,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
     }
     const Duration loading = scheduler.loading_time(ticket.grant->node, submission.model, submission.now);
     if (loading > Duration{0}) exchange.loaded = exchange.loaded.value_or(Duration{0}) + loading;
-    exchange.picked = balance::name(ticket.grant->reason);
+    exchange.picked = ticket.grant->reason;
     co_return Slot{scheduler, loop, exchange.id, ticket.grant->node};
   }
   exchange.worker.forget(exchange.id);
@@ -123,7 +124,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
     co_return std::unexpected(NotAdmitted{NotAdmitted::Kind::refused, refused->why, refused->retry_after});
   }
   const auto& start = std::get<balance::Start>(decision);
-  exchange.picked = balance::name(start.reason);
+  exchange.picked = start.reason;
   co_return Slot{scheduler, loop, exchange.id, start.node};
 }
 
@@ -344,6 +345,16 @@ net::Task<bool> answer_cancelled(Exchange& exchange) {
   co_return false;
 }
 
+// What a conversation's requests have in common and others have not: its session, if the client names one, else how its
+// prompt begins. 0: too short to tell.
+std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
+  for (const std::string_view name : {"x-session-id", "x-claude-code-session-id"}) {
+    if (const auto session = exchange.incoming.head->find(name)) return api::xxh3(*session);
+  }
+  const auto hashes = understood.prompt_hashes.all();
+  return hashes.empty() ? 0 : hashes.front();
+}
+
 // Tries one node after another until an answer has begun, by rule R. Otherwise the client has been answered: whether
 // its connection can carry another request. The request is bound to a node only when one has a free slot for it; a
 // client that leaves ends whatever is under way.
@@ -354,6 +365,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
       understood.has_tools() || understood.stream == api::Switch::off ||
       (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
   const NodeRequest request{api::label(exchange.match.route), body.text()};
+  const std::uint64_t affinity = affinity_of(exchange, understood);
   std::vector<NodeId> excluded;
   balance::RetryKind kind = balance::RetryKind::first;
   unsigned runner_deaths = 0;
@@ -369,7 +381,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
                                 .need = {options.fingerprint},
                                 .excluded = excluded,
                                 .retry = kind,
-                                .pinned = std::nullopt},
+                                .pinned = std::nullopt,
+                                .affinity = affinity},
                                options);
     if (!slot) {
       if (slot.error().kind == NotAdmitted::Kind::cancelled)

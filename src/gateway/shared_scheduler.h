@@ -43,7 +43,7 @@ class ControlSink {
 // Any thread, after the loops were added.
 class SharedScheduler {
  public:
-  explicit SharedScheduler(const balance::SchedulerSettings& settings) : scheduler_(settings) {}
+  SharedScheduler(const balance::SchedulerSettings& settings, std::uint64_t seed) : scheduler_(settings, seed) {}
 
   // In the order of worker indices; before any worker runs.
   void add_worker(net::Loop& loop, GrantSink& sink) { workers_.push_back({loop, sink}); }

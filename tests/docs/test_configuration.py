@@ -15,7 +15,8 @@ EXPECTED = [
     (r"a duration from (\S+) to (\S+), for example (\S+)", r"duration, \1 to \2"),
     (r"(auto or )?a size from (\S+) to (\S+), for example (\S+)", r"\1size, \2 to \3"),
     (r"(auto or )?a whole number from (\S+) to (\S+)", r"\1whole number, \2 to \3"),
-    (r"(true or false|least_connections or round_robin|a list)", r"\1"),
+    (r"(true or false|a list)", r"\1"),
+    (r"least_connections, .* or manual", "a [policy](#routes-and-policies)"),
 ]
 
 # Defaults that are no values: what the document says in words, and texts, which have no bounds.
@@ -23,6 +24,7 @@ WORDS = {
     "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
     "access_log": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
     "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
+    "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
 }
 
 
@@ -63,11 +65,11 @@ class Configuration(unittest.TestCase):
         self.assertIn("LogTarget target = LogTarget::standard_output;", source("config/settings.h"))
 
     def test_the_complete_file_is_fine_and_complete(self):
-        (text,) = [block for block in blocks("configuration.md", "yaml") if "nodes:" in block]
+        (text,) = [block for block in blocks("configuration.md", "yaml") if "listen:" in block]
         checked = check(text)
         self.assertEqual(checked.returncode, 0, checked.stdout)
         written = values_of(text)
-        required = set(self.known) - {"nodes"}
+        required = set(self.known) - {"nodes", "routes"}
         self.assertEqual(sorted(written), sorted(required))
         for path in required - set(WORDS):
             self.assertEqual(written[path], self.default(path, self.known[path]), path)
@@ -77,6 +79,11 @@ class Configuration(unittest.TestCase):
         lines = {int(number): line for number, line in re.findall(r"^ +(\d+) \| (.*)$", shown, re.MULTILINE)}
         text = "".join({2: "limits:", 4: "timeouts:"}.get(number, lines.get(number, "")) + "\n" for number in range(1, 6))
         self.assertEqual(f"$ drover check drover.yaml\n{check(text, as_json=False).stderr}", shown)
+
+    def test_policies(self):
+        documented = [row["policy"].strip("`") for row in rows("configuration.md", "policy")]
+        listed = re.search(r"expected (least_connections, .* or manual)$", self.known["policy"])[1]
+        self.assertEqual(documented, re.split(", | or ", listed))
 
     def test_flags_of_up(self):
         """The table of flags, against the help."""
@@ -100,9 +107,10 @@ def known_settings():
             continue
         for inner in keys_of(fault, name):
             known[f"{name}.{inner}"] = faults_of(f"{name}: {{{inner}: {{a: a}}}}\n")[0]["message"]
-    for inner in keys_of(faults_of("nodes: [{url: a, a: a}]\n"), "nodes[0]"):
-        url = "" if inner == "url" else "url: a, "
-        known[f"nodes[].{inner}"] = faults_of(f"nodes: [{{{url}{inner}: {{a: a}}}}]\n")[0]["message"]
+    for name, needed in (("nodes", "url"), ("routes", "model")):
+        for inner in keys_of(faults_of(f"{name}: [{{{needed}: a, a: a}}]\n"), f"{name}[0]"):
+            before = "" if inner == needed else f"{needed}: a, "
+            known[f"{name}[].{inner}"] = faults_of(f"{name}: [{{{before}{inner}: {{a: a}}}}]\n")[0]["message"]
     return known
 
 
@@ -137,8 +145,8 @@ def check(text, as_json=True):
 def defaults_in_sources():
     """Defaults of numbers, flags and choices: what binding.cpp binds to which member, and what settings.h puts there."""
     sections = {"settings": ("", "DroverSettings"), "limits": ("limits.", "Limits"), "timeouts": ("timeouts.", "Timeouts"),
-                "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec")}
-    text = source("config/settings.h") + source("fleet/node.h")
+                "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec"), "route": ("routes[].", "RouteSettings")}
+    text = source("config/settings.h") + source("fleet/node.h") + source("balance/settings.h")
     members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n}};", text, re.DOTALL)[1]))
                for _, name in sections.values()}
     defaults = {}
@@ -158,7 +166,7 @@ def values_of(text):
             continue
         indent, _, key, value = name.groups()
         if not indent:
-            section = "" if value else "nodes[]." if key == "nodes" else f"{key}."
+            section = "" if value else f"{key}[]." if key in ("nodes", "routes") else f"{key}."
         if value:
             found[section + key] = value
     return found
