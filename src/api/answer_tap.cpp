@@ -1,5 +1,7 @@
 #include "api/answer_tap.h"
 
+#include <algorithm>
+
 #include "api/json_text.h"
 #include "api/known_keys.h"
 #include "base/ascii.h"
@@ -63,10 +65,12 @@ Framing framing_of(std::string_view content_type) {
   return Framing::single;
 }
 
-void AnswerTap::feed(std::string_view piece) {
+void AnswerTap::feed(std::string_view piece, bool last) {
   if (framing_ == Framing::single) {
+    const bool whole = last && messages_ == 0;
     if (!piece.empty()) messages_ = 1;
-    return payload(piece);
+    if (!whole || !take_ordinary_end(piece)) payload(piece);
+    return;
   }
   while (!piece.empty()) {
     if (!line_open_ && piece.front() == '\n') {
@@ -80,6 +84,10 @@ void AnswerTap::feed(std::string_view piece) {
     piece.remove_prefix(end + 1);
     if (!line_open_ && is_ordinary(line)) {
       ++messages_;
+      line_was_empty_ = false;
+      continue;
+    }
+    if (!line_open_ && framing_ == Framing::ndjson && take_ordinary_end(line)) {
       line_was_empty_ = false;
       continue;
     }
@@ -100,6 +108,48 @@ bool AnswerTap::is_ordinary(std::string_view line) const {
   if (found == std::string_view::npos) return false;
   const auto after = found + kModel.size();
   return after < line.size() && line[after] != '"';
+}
+
+// A whole message that ends as Ollama ends its answers: `"done":true`, then why, counts and durations, and no brace but
+// the last. In a string the quotes would be escaped, in an inner object one more brace would follow. False: it must be
+// read, and nothing has been taken of it.
+bool AnswerTap::take_ordinary_end(std::string_view message) {
+  constexpr std::string_view kBegin = R"({"model":")";
+  constexpr std::string_view kDoneTrue = R"("done":true,)";
+  constexpr std::string_view kDoneReason = R"("done_reason":")";
+  constexpr std::size_t kWithin = 400;  // bytes from the end
+  if (message.ends_with('\n')) message.remove_suffix(1);
+  if (dialect(route_) != Dialect::ollama || !message.starts_with(kBegin) || message[kBegin.size()] == '"') return false;
+  const std::size_t tail = message.size() - std::min(message.size(), kWithin);
+  const std::size_t found = find_quoted(message.substr(tail), kDoneTrue);
+  if (found == std::string_view::npos || message[tail + found - 1] != ',') return false;
+
+  std::string_view rest = message.substr(tail + found + kDoneTrue.size());
+  if (rest.starts_with(kDoneReason)) {
+    rest.remove_prefix(kDoneReason.size());
+    rest.remove_prefix(static_cast<std::size_t>(skip_plain(rest.begin(), rest.end()) - rest.begin()));
+    if (!rest.starts_with("\",")) return false;
+    rest.remove_prefix(2);
+  }
+  AnswerMetrics metrics;
+  while (true) {
+    const std::size_t colon = rest.find(':');
+    if (colon == std::string_view::npos || colon < 3 || rest[0] != '"' || rest[colon - 1] != '"') return false;
+    const Key key = find_key(Context::document, rest.substr(1, colon - 2));
+    rest.remove_prefix(colon + 1);
+    const auto digits = static_cast<std::size_t>(skip_digits(rest.begin(), rest.end()) - rest.begin());
+    const JsonValue value{
+        .kind = JsonKind::number, .empty = false, .span = {}, .content = {.text = rest.substr(0, digits)}};
+    if (digits == 0 || digits == rest.size() || !note_metric(key, value, metrics)) return false;
+    const char behind = rest[digits];
+    rest.remove_prefix(digits + 1);
+    if (behind == '}' && rest.empty()) break;
+    if (behind != ',') return false;
+  }
+  if (find_quoted(message, R"("error":)") != std::string_view::npos) return false;
+  merge(metrics_, metrics);
+  terminator_ = true;
+  return true;
 }
 
 void AnswerTap::line_part(std::string_view part) {
@@ -213,16 +263,21 @@ void AnswerTap::value(const JsonValue& value) {
     case Key::model: message.nameless = value.kind == JsonKind::string && value.empty; return;
     case Key::choices: message.has_choices = value.kind == JsonKind::array && !value.empty; return;
     case Key::finish_reason: message.finished |= value.kind == JsonKind::string; return;
-    case Key::prompt_tokens: return note(message.metrics.prompt_tokens, value);
-    case Key::cached_tokens: return note(message.metrics.cached_tokens, value);
-    case Key::eval_tokens: return note(message.metrics.eval_tokens, value);
-    case Key::total: return note(message.metrics.total, value);
-    case Key::load: return note(message.metrics.load, value);
-    case Key::prompt_eval: return note(message.metrics.prompt_eval, value);
-    case Key::eval: return note(message.metrics.eval, value);
-    case Key::other:
-    case Key::usage:
-    case Key::usage_details: return;
+    default: note_metric(frame().key, value, message.metrics);
+  }
+}
+
+// False: the key is none of a count or a duration.
+bool AnswerTap::note_metric(Key key, const JsonValue& value, AnswerMetrics& metrics) {
+  switch (key) {
+    case Key::prompt_tokens: return note(metrics.prompt_tokens, value), true;
+    case Key::cached_tokens: return note(metrics.cached_tokens, value), true;
+    case Key::eval_tokens: return note(metrics.eval_tokens, value), true;
+    case Key::total: return note(metrics.total, value), true;
+    case Key::load: return note(metrics.load, value), true;
+    case Key::prompt_eval: return note(metrics.prompt_eval, value), true;
+    case Key::eval: return note(metrics.eval, value), true;
+    default: return false;
   }
 }
 

@@ -40,15 +40,15 @@ enum class Verdict : std::uint8_t {
   done_false,      // one JSON object that says itself it is not done (a generation that broke off)
 };
 
-// Thread: one request's. Cost: some 20 ns for an ordinary line; a line that may be the last, or that is split between
-// pieces, is read as JSON. Memory: about 200 bytes, and 600 more within such a
-// line; nothing of the answer is kept, so no line is too long.
+// Thread: one request's. Cost: some 20 ns for an ordinary line, 100 for an ordinary end; whatever is not ordinary, or
+// split between pieces, is read as JSON. Memory: about 200 bytes, and 600 more within such a line; nothing of the
+// answer is kept, so no line is too long.
 class AnswerTap final : private JsonListener {
  public:
   AnswerTap(Route route, Framing framing) : route_(route), framing_(framing) {}
 
-  // The next bytes of the answer's body, cut anywhere.
-  void feed(std::string_view piece);
+  // The next bytes of the answer's body, cut anywhere. `last`: the body is known to end behind them.
+  void feed(std::string_view piece, bool last = false);
 
   // A line or event has passed that carries a piece of the answer, or the one object has begun. Never for an error, nor
   // for the answer of a command.
@@ -111,8 +111,10 @@ class AnswerTap final : private JsonListener {
   void value(const JsonValue& value) override;
 
   static Key find_key(Context context, std::string_view text);
+  static bool note_metric(Key key, const JsonValue& value, AnswerMetrics& metrics);
   Frame& frame() { return reading_->frames[reading_->depth]; }
   bool is_ordinary(std::string_view line) const;
+  bool take_ordinary_end(std::string_view message);
   void line_part(std::string_view part);
   void line_ended();
   void payload(std::string_view part);

@@ -108,7 +108,7 @@ class Relay {
   }
 
   std::optional<Relayed> take(const wire::BodyDecoder::Piece& piece) {
-    if (!task_.opaque) tap_.feed(piece.payload);
+    if (!task_.opaque) tap_.feed(piece.payload, piece.state == State::done);
     if (piece.state == State::error) {
       outlet_.pass(piece.payload);
       return cut(api::Reason::upstream_truncated, observe::CutCause::protocol);
