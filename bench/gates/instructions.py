@@ -87,7 +87,7 @@ HOLDS = {  # what the lock is held for: the benchmark that does it, and the call
     "finished": ("BM_Decide/nodes:8", "finished("),
     "observe_inventory": ("BM_Poll/nodes:8", "observe_inventory("),
     "tick": ("BM_Tick/nodes:8", "tick("),
-    "snapshot": ("BM_Snapshot/nodes:8", "snapshot("),
+    "add_to": ("BM_Snapshot/nodes:8", "add_to("),
 }
 
 

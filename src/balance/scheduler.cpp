@@ -1,6 +1,7 @@
 #include "balance/scheduler.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "balance/dispatcher.h"
 #include "balance/evidence.h"
@@ -261,6 +262,14 @@ void Scheduler::tick(Mono now, Actions& actions) {
 
 Mono Scheduler::next_deadline() const { return dispatcher_->next_deadline(); }
 
-Snapshot Scheduler::snapshot(Mono now) const { return take_snapshot(*dispatcher_, now); }
+Snapshot Scheduler::snapshot(Mono now) const {
+  Snapshot whole;
+  while (add_to(whole, std::numeric_limits<std::size_t>::max(), now)) {
+  }
+  return whole;
+}
+bool Scheduler::add_to(Snapshot& snapshot, std::size_t most, Mono now) const {
+  return balance::add_to(snapshot, most, *dispatcher_, now);
+}
 
 }  // namespace drover::balance

@@ -70,6 +70,9 @@ class Scheduler {
   Mono next_deadline() const;
 
   Snapshot snapshot(Mono now) const;
+  // Adds to a snapshot up to `most` nodes and models that it does not have yet; an empty one is the beginning. False:
+  // it is whole.
+  bool add_to(Snapshot& snapshot, std::size_t most, Mono now) const;
   const SchedulerSettings& settings() const;
 
  private:

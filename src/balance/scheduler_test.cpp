@@ -704,6 +704,31 @@ TEST(Scheduler, shows_its_state) {
   EXPECT_FALSE(node.runners[1].resident);
 }
 
+// ---- snapshots
+
+TEST(Scheduler, a_snapshot_in_parts_has_all_nodes_and_models_once) {
+  Fleet fleet;
+  for (const std::uint64_t id : {1UZ, 2UZ, 3UZ}) {
+    fleet.node(id, 1);
+    fleet.has(id, {"a*", "b=a*", "c"});
+  }
+  EXPECT_EQ(fleet.submit(1, "a"), "on 1 (least_connections)");
+  const Snapshot whole = fleet.scheduler.snapshot(fleet.now);
+  for (const std::size_t most : {1UZ, 2UZ, 5UZ}) {
+    Snapshot parts;
+    while (fleet.scheduler.add_to(parts, most, fleet.now)) {
+    }
+    ASSERT_EQ(parts.nodes.size(), 3U) << most;
+    ASSERT_EQ(parts.models.size(), 3U) << most;
+    EXPECT_EQ(parts.in_flight, whole.in_flight);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(parts.nodes[i].id, whole.nodes[i].id);
+      EXPECT_EQ(parts.nodes[i].runners.at(0).models, (std::vector<std::string>{"a", "b"}));
+      EXPECT_EQ(parts.models[i].model, whole.models[i].model);
+    }
+  }
+}
+
 // ---- routes
 
 TEST(Scheduler, a_route_decides_who_may_serve_its_models) {

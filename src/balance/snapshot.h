@@ -1,5 +1,6 @@
 #pragma once
-// The scheduler's state at one moment, for status, metrics and people: a copy, sorted by id and name.
+// The scheduler's state, for status, metrics and people: a copy, sorted by id and name. Of a large fleet it is taken in
+// parts, so that each node is as it was at a moment of its own.
 
 #include <cstddef>
 #include <optional>
@@ -57,6 +58,7 @@ struct Snapshot {
 };
 
 class Dispatcher;
-Snapshot take_snapshot(const Dispatcher& dispatcher, Mono now);
+// Scheduler::add_to.
+bool add_to(Snapshot& snapshot, std::size_t most, const Dispatcher& dispatcher, Mono now);
 
 }  // namespace drover::balance

@@ -67,8 +67,13 @@ void SharedScheduler::change(const std::function<void(balance::Scheduler&, balan
 }
 
 balance::Snapshot SharedScheduler::snapshot(Mono now) {
-  std::lock_guard lock(mutex_);
-  return scheduler_.snapshot(now);
+  constexpr std::size_t kAtOnce = 4;  // nodes or models: workers wait for the lock meanwhile
+  balance::Snapshot snapshot;
+  for (bool more = true; more;) {
+    std::lock_guard lock(mutex_);
+    more = scheduler_.add_to(snapshot, kAtOnce, now);
+  }
+  return snapshot;
 }
 
 void SharedScheduler::note_load(NodeId node, std::string_view model, Mono began, Mono ended) {
