@@ -6,13 +6,6 @@
 namespace drover::engine {
 namespace {
 
-Cost decode_cost(const std::vector<Cost>& table, std::uint32_t slots) {
-  if (slots == 0 || table.empty()) return Cost{};
-  if (slots <= table.size()) return table[slots - 1];
-  const Cost growth = table.size() > 1 ? table.back() - table[table.size() - 2] : table.back();
-  return table.back() + growth * static_cast<double>(slots - table.size());
-}
-
 double ratio(Bytes a, Bytes b) { return static_cast<double>(a.value) / static_cast<double>(b.value); }
 
 // The reference of the cards for people's models: an 8B model of 4 bits a weight.
@@ -22,22 +15,14 @@ constexpr Bytes kCommonKv{131'072};
 
 }  // namespace
 
-Duration step_time(const StepCosts& costs, const StepWork& work) {
-  const Cost cost =
-      costs.base + decode_cost(costs.decode, work.decoding) + costs.context * static_cast<double>(work.contexts) +
-      costs.prompt * static_cast<double>(work.prompt_tokens) + costs.prompt_context * static_cast<double>(work.pairs);
-  return std::max(Duration{1}, std::chrono::duration_cast<Duration>(cost));
-}
-
 StepCosts costs_on(const Card& card, const ModelSpec& model) {
   const double weights = ratio(model.file, card.file);
   const double arithmetic = static_cast<double>(model.parameters) / static_cast<double>(card.parameters);
   const double attention = ratio(model.kv_per_token, card.kv_per_token);
   StepCosts costs = card.costs;
-  for (Cost& cost : costs.decode) cost *= weights;
-  costs.context *= attention;
-  costs.prompt *= arithmetic;
-  costs.prompt_context *= attention;
+  for (Cost& cost : costs.few_rows) cost *= weights;
+  costs.row *= arithmetic;
+  for (Cost* cost : {&costs.pair_alone, &costs.pair_few, &costs.pair_tiled, &costs.copy}) *cost *= attention;
   return costs;
 }
 
@@ -47,11 +32,14 @@ std::span<const Card> cards() {
                                             .vram = 80_GiB,
                                             .load_bandwidth = Bytes{5'000'000'000},
                                             .load_overhead = milliseconds(400),
-                                            .costs = {.base = Cost{0.3},
-                                                      .decode = {Cost{6.5}, Cost{6.8}, Cost{7.1}, Cost{7.4}},
-                                                      .context = Cost{0.00007},
-                                                      .prompt = Cost{0.12},
-                                                      .prompt_context = Cost{0.000003}},
+                                            .costs = {.few_rows = {Cost{6.8}, Cost{7.1}, Cost{7.4}, Cost{7.7}},
+                                                      .many_rows = Cost{0.3},
+                                                      .row = Cost{0.12},
+                                                      .pair_alone = Cost{0.00007},
+                                                      .pair_few = Cost{0.00001},
+                                                      .pair_tiled = Cost{0.000003},
+                                                      .handover = Cost{4},
+                                                      .copy = Cost{0.006}},
                                             .file = kCommonFile,
                                             .parameters = kCommonParameters,
                                             .kv_per_token = kCommonKv},
@@ -59,11 +47,14 @@ std::span<const Card> cards() {
                                             .vram = 24_GiB,
                                             .load_bandwidth = Bytes{1'200'000'000},
                                             .load_overhead = milliseconds(900),
-                                            .costs = {.base = Cost{1},
-                                                      .decode = {Cost{36}, Cost{39}, Cost{42}, Cost{45}},
-                                                      .context = Cost{0.0005},
-                                                      .prompt = Cost{2.2},
-                                                      .prompt_context = Cost{0.00006}},
+                                            .costs = {.few_rows = {Cost{37}, Cost{40}, Cost{43}, Cost{46}},
+                                                      .many_rows = Cost{1},
+                                                      .row = Cost{2.2},
+                                                      .pair_alone = Cost{0.0005},
+                                                      .pair_few = Cost{0.0002},
+                                                      .pair_tiled = Cost{0.00006},
+                                                      .handover = Cost{4},
+                                                      .copy = Cost{0.02}},
                                             .file = kCommonFile,
                                             .parameters = kCommonParameters,
                                             .kv_per_token = kCommonKv},
@@ -71,23 +62,31 @@ std::span<const Card> cards() {
                                             .vram = 8_GiB,
                                             .load_bandwidth = Bytes{2'500'000'000},
                                             .load_overhead = milliseconds(600),
-                                            .costs = {.base = Cost{0.5},
-                                                      .decode = {Cost{19}, Cost{20.5}, Cost{22}, Cost{24}},
-                                                      .context = Cost{0.0003},
-                                                      .prompt = Cost{0.6},
-                                                      .prompt_context = Cost{0.00002}},
+                                            .costs = {.few_rows = {Cost{19.5}, Cost{21}, Cost{22.5}, Cost{24.5}},
+                                                      .many_rows = Cost{0.5},
+                                                      .row = Cost{0.6},
+                                                      .pair_alone = Cost{0.0003},
+                                                      .pair_few = Cost{0.00006},
+                                                      .pair_tiled = Cost{0.00002},
+                                                      .handover = Cost{4},
+                                                      .copy = Cost{0.013}},
                                             .file = kCommonFile,
                                             .parameters = kCommonParameters,
                                             .kv_per_token = kCommonKv},
                                        // Llama architecture, 12 layers, 1,024 wide, 4 key-value heads, 8 bits a weight.
+                                       // What `drover fit` says to its measurements (docs/engine.md).
                                        Card{.name = "measured",
                                             .vram = 8_GiB,
                                             .load_bandwidth = Bytes{600'000'000},
                                             .load_overhead = milliseconds(250),
-                                            .costs = {.decode = {Cost{5.8}, Cost{8.7}, Cost{11.9}, Cost{12.9}},
-                                                      .context = Cost{0.0114},
-                                                      .prompt = Cost{1.61},
-                                                      .prompt_context = Cost{0.00058}},
+                                            .costs = {.few_rows = {Cost{5.16}, Cost{7.70}, Cost{10.42}, Cost{13.74}},
+                                                      .many_rows = Cost{10.68},
+                                                      .row = Cost{1.558},
+                                                      .pair_alone = Cost{0.0127},
+                                                      .pair_few = Cost{0.00845},
+                                                      .pair_tiled = Cost{0.000612},
+                                                      .handover = Cost{3.35},
+                                                      .copy = Cost{0.0320}},
                                             .file = Bytes{145'000'000},
                                             .parameters = 136'000'000,
                                             .kv_per_token = Bytes{12'288}}};

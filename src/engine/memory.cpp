@@ -9,6 +9,8 @@ namespace {
 // Layers in the host's memory run this much slower than on the card: its memory is about that much slower.
 constexpr double kHostSlowdown = 12;
 
+constexpr Bytes kHostCache = 8_GiB;
+
 constexpr Bytes kLargeCard = 47_GiB;
 constexpr Bytes kMiddleCard = 23_GiB;
 
@@ -28,6 +30,10 @@ double slowdown(Bytes size, Bytes on_card) {
   if (size.value == 0 || on_card >= size) return 1;
   const double share = static_cast<double>(on_card.value) / static_cast<double>(size.value);
   return share + (1 - share) * kHostSlowdown;
+}
+
+std::size_t host_cache_tokens(const ModelSpec& model) {
+  return kHostCache.value / std::max<std::uint64_t>(model.kv_per_token.value, 1);
 }
 
 Duration load_time(const Card& card, const ModelSpec& model) {

@@ -24,6 +24,9 @@ Bytes placed(Bytes size, Bytes free);
 // How much longer the steps of a model take of which only a part is on the card. 1 when all of it is.
 double slowdown(Bytes size, Bytes on_card);
 
+// Tokens of context that llama.cpp's server keeps in the host's memory (8 GiB by default).
+std::size_t host_cache_tokens(const ModelSpec& model);
+
 Duration load_time(const Card& card, const ModelSpec& model);
 
 // The context that Ollama gives each slot when nobody says: by the memory of the card, at most what the model knows.

@@ -1,40 +1,32 @@
 #pragma once
-// What an engine remembers of earlier prompts besides its slots: conversations moved to the host's memory when another
-// took their slot, oldest use forgotten first.
+// What an engine remembers of the prompts it has read, and where the next one goes. Two engines' ways: slot_cache.h
+// (llama.cpp, and so Ollama) and block_cache.h (vLLM).
 
-#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <vector>
 
-#include "engine/model_spec.h"
+#include "engine/sequence.h"
 
 namespace drover::engine {
 
-using TokenHash = std::uint64_t;  // equal for equal tokens
+struct Placement {
+  std::uint32_t slot = 0;    // its number, below the number of slots
+  std::uint32_t cached = 0;  // tokens of the prompt that need not be read; never all of it
+  std::uint64_t copied = 0;  // tokens of context that were moved to or from the host's memory for it
+};
 
-// How many tokens of `prompt` need not be read by who holds `known`. At most all but the last: a prompt is never
-// answered without reading anything.
-std::size_t reusable(std::span<const TokenHash> known, std::span<const TokenHash> prompt, PrefixReuse reuse);
-
-// Cost: O(conversations + tokens in common) a look-up. Memory: bounded by the limit.
-class HostCache {
+class PromptCache {
  public:
-  // `limit`: tokens of all conversations together; 0 remembers nothing.
-  explicit HostCache(std::size_t limit) : limit_(limit) {}
+  virtual ~PromptCache() = default;
 
-  // Keeps a conversation, in place of any that it continues.
-  void remember(std::vector<TokenHash> conversation);
-  // Gives away the conversation that helps `prompt` most, if it helps more than `least` tokens; else it is empty.
-  std::vector<TokenHash> take(std::span<const TokenHash> prompt, PrefixReuse reuse, std::size_t least);
-  std::size_t tokens() const { return tokens_; }
+  // A slot for a prompt of at least one token, taken until `release`. `answer`: tokens that may follow. nullopt: none
+  // now.
+  virtual std::optional<Placement> place(std::span<const Piece> prompt, std::uint32_t answer) = 0;
 
- private:
-  void forget(std::size_t index);
-
-  std::size_t limit_;
-  std::size_t tokens_ = 0;
-  std::vector<std::vector<TokenHash>> conversations_;  // oldest first
+  // Gives the slot back; of slots that become free at one time, in order of their numbers. `held`: the prompt as far as
+  // it was read, and the answer. `prompt`: tokens of the former.
+  virtual void release(std::uint32_t slot, Sequence held, std::size_t prompt) = 0;
 };
 
 }  // namespace drover::engine

@@ -2,176 +2,279 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "base/check.h"
+#include "engine/block_cache.h"
+#include "engine/slot_cache.h"
 
 namespace drover::engine {
 namespace {
 
-// A slot whose cache helps with less than this share of the prompt is not preferred for it (llama-server's default).
-constexpr double kLeastSimilarity = 0.1;
 // Tokens at the start of a context that a shift keeps (Ollama's num_keep).
 constexpr std::size_t kKept = 4;
+// No step is free, so that time moves.
+constexpr Cost kLeastStep{1e-6};
+
+std::unique_ptr<PromptCache> make_cache(const RunnerSettings& settings) {
+  switch (settings.kind) {
+    case Kind::llama_cpp: return std::make_unique<SlotCache>(settings.slots, settings.reuse, settings.host_cache);
+    case Kind::vllm:
+      return std::make_unique<BlockCache>(settings.slots,
+                                          BlockSettings{.blocks = settings.blocks, .tokens = settings.block_tokens});
+  }
+}
+
+// The first `tokens` of a sequence; a piece that is not whole is left out.
+void cut_sequence(Sequence& sequence, std::size_t tokens) {
+  std::size_t count = 0;
+  const auto end = std::ranges::find_if(sequence, [&](const Piece& piece) { return (count += piece.tokens) > tokens; });
+  sequence.erase(end, sequence.end());
+}
 
 }  // namespace
 
+Mono Runner::Stretch::end(std::uint32_t count) const {
+  const double n = count;
+  return begin + to_duration(first * n + growth * (n * (n - 1) / 2));
+}
+
+std::uint32_t Runner::Stretch::begun(Mono at) const {
+  std::uint32_t low = 0;
+  for (std::uint32_t high = steps; low < high;) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    end(middle) < at ? low = middle + 1 : high = middle;
+  }
+  return low;
+}
+
 Runner::Runner(StepCosts costs, RunnerSettings settings)
-    : costs_(std::move(costs)), settings_(settings), slots_(settings.slots), host_(settings.host_cache) {
-  CHECK(settings.slots > 0 && settings.batch > 0 && settings.context > 0);
+    : costs_(std::move(costs)), settings_(settings), cache_(make_cache(settings)), slots_(settings.slots) {
+  CHECK(settings.slots > 0 && settings.batch > settings.slots && settings.context > kKept);
 }
 
 std::size_t Runner::running() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(slots_, [](const Slot& slot) { return slot.state != State::idle && !slot.cancelled; }));
+  const auto cancelled = std::ranges::count_if(active_, [&](std::uint32_t index) { return slots_[index].cancelled; });
+  return arriving_.size() + active_.size() - static_cast<std::size_t>(cancelled);
+}
+
+bool Runner::slot_free() const { return active_.size() + arriving_.size() + leaked_ < slots_.size(); }
+
+Mono Runner::next_event() const {
+  if (stretch_.steps == 0) return wake_;
+  return stretch_.end(settings_.every_token ? stretch_.done + 1 : stretch_.steps);
 }
 
 void Runner::submit(Job job, Mono now) {
-  CHECK(!job.prompt.empty() && step_end_ >= now);
-  waiters_.push_back({std::move(job), now});
-  if (step_end_ == kNever) begin_step(now);
+  CHECK(!job.prompt.empty());
+  Waiter waiter{.job = std::move(job), .since = now};
+  if (!slot_free()) return waiters_.push_back(std::move(waiter));
+  enter(std::move(waiter), now);
+  if (stretch_.steps == 0 && wake_ <= now) begin(now);
 }
 
-bool Runner::cancel(JobId id) {
-  const auto waiter = std::ranges::find(waiters_, id, [](const Waiter& each) { return each.job.id; });
-  if (waiter != waiters_.end()) {
+// The way to a slot takes time twice: until the runner knows of the job, and, if nothing else runs, until it begins.
+// Whoever comes between the two begins with it.
+void Runner::enter(Waiter waiter, Mono now) {
+  const Duration half = to_duration(costs_.handover * pace_ / 2);
+  waiter.enters = now + half;
+  if (stretch_.steps == 0) {
+    wake_ = std::min(wake_, waiter.enters + half);
+  } else {
+    cut(waiter.enters);
+  }
+  arriving_.push_back(std::move(waiter));
+}
+
+bool Runner::cancel(JobId id, Mono now) {
+  const auto is_it = [&](const Waiter& each) { return each.job.id == id; };
+  if (const auto waiter = std::ranges::find_if(waiters_, is_it); waiter != waiters_.end()) {
     waiters_.erase(waiter);
     return true;
   }
-  for (Slot& slot : slots_) {
-    if (slot.state == State::idle || slot.cancelled || slot.job.id != id) continue;
+  if (const auto waiter = std::ranges::find_if(arriving_, is_it); waiter != arriving_.end()) {
+    arriving_.erase(waiter);
+    if (!waiters_.empty()) {
+      enter(std::move(waiters_.front()), now);
+      waiters_.pop_front();
+    }
+    return true;
+  }
+  for (const std::uint32_t index : active_) {
+    Slot& slot = slots_[index];
+    if (slot.cancelled || slot.job.id != id) continue;
     slot.cancelled = true;
+    cut(now);
     return true;
   }
   return false;
 }
 
-std::vector<RunnerEvent> Runner::advance(Mono now) {
-  std::vector<RunnerEvent> events;
-  while (step_end_ <= now) {
-    const Mono boundary = step_end_;
-    end_step(events);
-    begin_step(boundary);
-  }
-  return events;
+void Runner::set_pace(double factor, Mono now) {
+  if (factor == pace_) return;
+  pace_ = factor;
+  if (stretch_.steps > 0) cut(now);
 }
 
-// The slot whose cache helps most; if none helps enough, the one not used for the longest time.
-Runner::Slot* Runner::free_slot(const Job& job) {
-  const auto busy = std::ranges::count_if(slots_, [](const Slot& slot) { return slot.state != State::idle; });
-  if (static_cast<std::size_t>(busy) + leaked_ >= slots_.size()) return nullptr;
-  Slot* best = nullptr;
-  Slot* oldest = nullptr;
-  double most = kLeastSimilarity * static_cast<double>(job.prompt.size());
-  for (Slot& slot : slots_) {
-    if (slot.state != State::idle) continue;
-    if (oldest == nullptr || slot.last_used < oldest->last_used) oldest = &slot;
-    const auto help = static_cast<double>(reusable(slot.tokens, job.prompt, settings_.reuse));
-    if (help > most) {
-      most = help;
-      best = &slot;
+// The present stretch ends with the step in work at `at`.
+void Runner::cut(Mono at) {
+  stretch_.steps = std::clamp(stretch_.begun(at), std::min(stretch_.done + 1, stretch_.steps), stretch_.steps);
+}
+
+void Runner::advance(Mono now, std::vector<RunnerEvent>& events) {
+  while (true) {
+    if (stretch_.steps == 0) {
+      if (wake_ > now) return;
+      begin(wake_);
+    } else {
+      if (!take_steps(now, events)) return;
+      end_stretch(events);
+      begin(stretch_.end(stretch_.steps));
     }
   }
-  return best != nullptr ? best : oldest;
-}
-
-void Runner::start(Slot& slot, Waiter waiter, Mono now) {
-  Job& job = waiter.job;
-  std::size_t known = reusable(slot.tokens, job.prompt, settings_.reuse);
-  std::vector<TokenHash> remembered = host_.take(job.prompt, settings_.reuse, known);
-  if (!remembered.empty()) {
-    known = reusable(remembered, job.prompt, settings_.reuse);
-    std::swap(slot.tokens, remembered);
-    host_.remember(std::move(remembered));
-  } else if (known < slot.tokens.size()) {
-    host_.remember(slot.tokens);
-  }
-  slot.tokens.assign(job.prompt.begin(), job.prompt.begin() + static_cast<std::ptrdiff_t>(known));
-  slot.state = State::reading;
-  slot.cancelled = false;
-  slot.read = known;
-  slot.since = now;
-  slot.usage = {.prompt = static_cast<std::uint32_t>(job.prompt.size()),
-                .cached = static_cast<std::uint32_t>(known),
-                .waited = now - waiter.since};
-  slot.job = std::move(job);
 }
 
 void Runner::admit(Mono now) {
-  while (!waiters_.empty()) {
-    Slot* slot = free_slot(waiters_.front().job);
-    if (slot == nullptr) return;
-    start(*slot, std::move(waiters_.front()), now);
-    waiters_.pop_front();
+  while (!arriving_.empty() && arriving_.front().enters <= now) {
+    Waiter& waiter = arriving_.front();
+    Job& job = waiter.job;
+    const auto place = cache_->place(job.prompt, job.answer);
+    if (!place) return;
+    const std::uint32_t cached = job.cached.value_or(place->cached);
+    const auto tokens = static_cast<std::uint32_t>(token_count(job.prompt));
+    CHECK(cached < tokens);
+    copying_ += costs_.copy * static_cast<double>(place->copied);
+    slots_[place->slot] = {
+        .job = std::move(job),
+        .usage = {.prompt = tokens, .cached = cached, .waited = now - waiter.since},
+        .read = cached,
+        .context = cached,
+        .since = now,
+    };
+    active_.insert(std::ranges::lower_bound(active_, place->slot), place->slot);
+    arriving_.pop_front();
   }
 }
 
-void Runner::begin_step(Mono now) {
+void Runner::begin(Mono now) {
   admit(now);
-  StepWork work;
-  for (Slot& slot : slots_) {
-    slot.reading = 0;
-    if (slot.state == State::decoding) {
-      ++work.decoding;
-      work.contexts += slot.tokens.size();
-    } else if (slot.state == State::reading) {
-      const std::uint64_t count =
-          std::min<std::uint64_t>(slot.job.prompt.size() - slot.read, settings_.batch - work.prompt_tokens);
-      slot.reading = count;
-      work.prompt_tokens += count;
-      work.pairs += count * slot.read + count * (count - std::min<std::uint64_t>(count, 1)) / 2;
-    }
-  }
-  if (work.decoding == 0 && work.prompt_tokens == 0) {
-    step_end_ = kNever;
+  stretch_ = {};
+  wake_ = kNever;
+  if (active_.empty()) {
+    if (!arriving_.empty()) wake_ = arriving_.front().enters + to_duration(costs_.handover * pace_ / 2);
     return;
   }
-  const double time = static_cast<double>(step_time(costs_, work).count()) * pace_;
-  step_end_ = now + std::max(Duration{1}, Duration{std::llround(time)});
+  stretch_.begin = now + to_duration(std::exchange(copying_, Cost{}) * pace_);
+  const bool reading =
+      std::ranges::any_of(active_, [&](std::uint32_t index) { return slots_[index].state == State::reading; });
+  reading ? plan_reading() : plan_decoding();
+  const Passes passes = settings_.kind == Kind::llama_cpp ? Passes::adjacent : Passes::joint;
+  stretch_.first = std::max(kLeastStep, step_cost(costs_, passes, settings_.batch, rows_) * pace_);
+  stretch_.growth *= pace_;
+  if (!arriving_.empty() && arriving_.front().enters > now) cut(arriving_.front().enters);
 }
 
-void Runner::end_step(std::vector<RunnerEvent>& events) {
-  for (Slot& slot : slots_) {
-    if (slot.state == State::idle) continue;
-    slot.last_used = step_end_;
-    if (slot.reading > 0) {
-      const auto from = slot.job.prompt.begin() + static_cast<std::ptrdiff_t>(slot.read);
-      slot.tokens.insert(slot.tokens.end(), from, from + static_cast<std::ptrdiff_t>(slot.reading));
-      slot.read += slot.reading;
-    }
-    if (slot.cancelled) {
-      slot.state = State::idle;
-    } else if (slot.state == State::decoding) {
-      emit_token(slot, events);
-    } else if (slot.read == slot.job.prompt.size()) {
-      slot.state = State::decoding;
-      slot.usage.prompt_time = step_end_ - slot.since;
-      slot.since = step_end_;
-      slot.job.answer == 0 ? finish(slot, events) : emit_token(slot, events);
+// One step that takes a token of whoever decodes, and fills its batch with prompts in order of the slots.
+void Runner::plan_reading() {
+  rows_.clear();
+  for (const std::uint32_t index : active_) {
+    const Slot& slot = slots_[index];
+    if (slot.state == State::decoding) rows_.push_back({.slot = index, .rows = 1, .context = slot.context});
+  }
+  auto room = settings_.batch - static_cast<std::uint32_t>(rows_.size());
+  for (const std::uint32_t index : active_) {
+    Slot& slot = slots_[index];
+    if (slot.state == State::decoding) continue;
+    slot.reading = std::min(slot.usage.prompt - slot.read, room);
+    room -= slot.reading;
+    rows_.push_back({.slot = index, .rows = slot.reading, .context = slot.context});
+  }
+  stretch_.steps = 1;
+}
+
+// As many steps as it takes until a job ends or a context is full.
+void Runner::plan_decoding() {
+  rows_.clear();
+  stretch_.steps = std::numeric_limits<std::uint32_t>::max();
+  for (const std::uint32_t index : active_) {
+    const Slot& slot = slots_[index];
+    rows_.push_back({.slot = index, .rows = 1, .context = slot.context});
+    const auto room = static_cast<std::uint32_t>(settings_.context - slot.context);
+    stretch_.steps = std::min({stretch_.steps, slot.job.answer - slot.usage.answer, room});
+  }
+  stretch_.growth = costs_.pair_alone * static_cast<double>(active_.size());
+}
+
+// Tells the tokens up to `now`, if it is wanted. True: the stretch has ended by then.
+bool Runner::take_steps(Mono now, std::vector<RunnerEvent>& events) {
+  while (settings_.every_token && stretch_.done < stretch_.steps && stretch_.end(stretch_.done + 1) <= now) {
+    ++stretch_.done;
+    for (const std::uint32_t index : active_) {
+      if (slots_[index].state == State::decoding) take_token(slots_[index], stretch_.end(stretch_.done), events);
     }
   }
+  return stretch_.end(stretch_.steps) <= now;
 }
 
-void Runner::emit_token(Slot& slot, std::vector<RunnerEvent>& events) {
+void Runner::take_token(Slot& slot, Mono at, std::vector<RunnerEvent>& events) {
   const std::uint32_t index = slot.usage.answer++;
-  if (slot.tokens.size() >= settings_.context) shift(slot);
-  slot.tokens.push_back(slot.job.token(index));
-  events.push_back(
-      {.kind = RunnerEvent::Kind::token, .job = slot.job.id, .at = step_end_, .index = index, .usage = {}});
-  if (slot.usage.answer == slot.job.answer) finish(slot, events);
+  if (slot.cancelled) return;
+  events.push_back({.kind = RunnerEvent::Kind::token, .job = slot.job.id, .at = at, .index = index});
 }
 
-void Runner::finish(Slot& slot, std::vector<RunnerEvent>& events) {
-  slot.usage.answer_time = step_end_ - slot.since;
-  slot.state = State::idle;
-  events.push_back({.kind = RunnerEvent::Kind::finished, .job = slot.job.id, .at = step_end_, .usage = slot.usage});
+void Runner::end_stretch(std::vector<RunnerEvent>& events) {
+  const Mono now = stretch_.end(stretch_.steps);
+  ended_.clear();
+  for (const std::uint32_t index : active_) {
+    Slot& slot = slots_[index];
+    switch (slot.state) {
+      case State::decoding:
+        if (!settings_.every_token) slot.usage.answer += stretch_.steps;
+        slot.context += stretch_.steps;
+        break;
+      case State::reading:
+        slot.read += slot.reading;
+        slot.context += slot.reading;
+        if (slot.read < slot.usage.prompt) break;
+        slot.state = State::decoding;
+        slot.usage.prompt_time = now - slot.since;
+        slot.since = now;
+        if (slot.job.answer > 0) take_token(slot, now, events);
+        break;
+    }
+    while (slot.state == State::decoding && slot.context >= settings_.context) shift(slot);
+    const bool finished = slot.state == State::decoding && slot.usage.answer == slot.job.answer;
+    if (finished && !slot.cancelled) {
+      slot.usage.answer_time = now - slot.since;
+      events.push_back({.kind = RunnerEvent::Kind::finished, .job = slot.job.id, .at = now, .usage = slot.usage});
+    }
+    if (finished || slot.cancelled) ended_.push_back(index);
+  }
+  for (const std::uint32_t index : ended_) release(index, now);
 }
 
 // A full context loses the older half of what may go, and generation goes on.
 void Runner::shift(Slot& slot) const {
-  const std::size_t kept = std::min(kKept, slot.tokens.size());
-  const std::size_t dropped = (slot.tokens.size() - kept + 1) / 2;
-  const auto from = slot.tokens.begin() + static_cast<std::ptrdiff_t>(kept);
-  slot.tokens.erase(from, from + static_cast<std::ptrdiff_t>(dropped));
+  slot.context -= (slot.context - kKept + 1) / 2;
+  slot.shifted = true;
+}
+
+void Runner::release(std::uint32_t index, Mono now) {
+  Slot& slot = slots_[index];
+  Sequence held = std::move(slot.job.prompt);
+  cut_sequence(held, slot.shifted ? kKept : slot.read);
+  const std::size_t prompt = token_count(held);
+  // The last token was given away, and never read.
+  if (slot.job.token && !slot.shifted && slot.usage.answer > 0) {
+    for (std::uint32_t i = 0; i + 1 < slot.usage.answer; ++i) held.push_back(slot.job.token(i));
+  }
+  cache_->release(index, std::move(held), prompt);
+  slot = {};
+  std::erase(active_, index);
+  if (waiters_.empty() || !slot_free()) return;
+  enter(std::move(waiters_.front()), now);
+  waiters_.pop_front();
 }
 
 }  // namespace drover::engine

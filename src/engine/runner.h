@@ -1,19 +1,23 @@
 #pragma once
-// One loaded model at work: slots, a first-come queue without limit, a prompt cache, and steps (engine/card.h).
+// One loaded model at work: slots, a first-come queue without limit, a prompt cache, and steps (engine/step.h).
 //
 // Pure and driven by events. The caller passes time; nothing happens between calls:
 //   runner.submit(job, now);
-//   ... at runner.next_event(): for (const RunnerEvent& event : runner.advance(now)) ...
+//   ... at runner.next_event(): runner.advance(now, events);
+// Calls go forward in time, and advance(now) has been called before any other call with that `now`.
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "engine/card.h"
+#include "engine/model_spec.h"
 #include "engine/prompt_cache.h"
+#include "engine/step.h"
 
 namespace drover::engine {
 
@@ -24,9 +28,11 @@ using AnswerTokens = std::function<TokenHash(std::uint32_t index)>;
 
 struct Job {
   JobId id;
-  std::vector<TokenHash> prompt;  // at least one token
-  std::uint32_t answer = 0;       // tokens to generate; 0: the prompt is only read, as for an embedding
-  AnswerTokens token;             // may be empty if `answer` is 0
+  Sequence prompt;           // at least one token
+  std::uint32_t answer = 0;  // tokens to generate; 0: the prompt is only read, as for an embedding
+  AnswerTokens token{};      // empty: no later prompt contains the answer
+  // So many tokens need not be read, whatever the cache says: for comparison with measurements.
+  std::optional<std::uint32_t> cached{};
 };
 
 // What a job cost, as far as an engine can tell.
@@ -48,39 +54,48 @@ struct RunnerEvent {
   JobUsage usage{};         // finished
 };
 
-struct RunnerSettings {
-  std::uint32_t slots = 1;
-  std::uint32_t context = 4096;  // tokens of each slot
-  std::uint32_t batch = 1024;    // prompt tokens a step, all slots together
-  PrefixReuse reuse = PrefixReuse::any;
-  std::size_t host_cache = 200'000;  // tokens; 0: only the slots remember
+enum class Kind : std::uint8_t {
+  llama_cpp,  // slots that remember, the host's memory behind them; passes of adjacent slots
+  vllm,       // blocks shared by all; one pass a step
 };
 
-// Cost: O(slots) a step, plus one cache look-up a job.
+struct RunnerSettings {
+  Kind kind = Kind::llama_cpp;
+  std::uint32_t slots = 1;
+  std::uint32_t context = 4096;  // tokens of each slot
+  std::uint32_t batch = 1024;    // tokens of a step, all slots together
+  PrefixReuse reuse = PrefixReuse::any;
+  std::size_t host_cache = 200'000;  // llama_cpp: tokens; 0: only the slots remember
+  std::size_t blocks = 0;            // vllm: in all
+  std::uint32_t block_tokens = 16;   // vllm
+  bool every_token = true;           // false: of the tokens, only each job's first is told
+};
+
+// Cost: O(running jobs) a step that reads a prompt, and as much for all steps between two of those or two ends of jobs
+// (they have one closed form), unless every token is told; one cache look-up a job.
 class Runner {
  public:
   Runner(StepCosts costs, RunnerSettings settings);
 
-  // Joins the queue, or a free slot at once. Prompts longer than the context are the caller's to cut. advance(now) must
-  // have been called: time does not run backwards.
+  // Joins the queue, or gets a free slot at once. Prompts longer than the context are the caller's to cut.
   void submit(Job job, Mono now);
 
   // Forgets a job: a waiter leaves the queue; a running one frees its slot at the end of the present step. No more
   // events of it. False: no such job.
-  bool cancel(JobId id);
+  bool cancel(JobId id, Mono now);
 
-  // All that happened up to `now`, in order of time.
-  std::vector<RunnerEvent> advance(Mono now);
-  Mono next_event() const { return step_end_; }
+  // Appends all that happened up to `now`, in order of time.
+  void advance(Mono now, std::vector<RunnerEvent>& events);
+  Mono next_event() const;  // kNever: none without another call
 
   // Steps that begin from now on take `factor` times as long: others share the card, or time is sped up.
-  void set_pace(double factor) { pace_ = factor; }
+  void set_pace(double factor, Mono now);
 
   // A slot that nothing ever frees, as a bug of the engine leaves behind.
   void leak_slot() { ++leaked_; }
 
   std::size_t waiting() const { return waiters_.size(); }
-  std::size_t running() const;
+  std::size_t running() const;  // with a slot, or on the way to one
   bool idle() const { return waiters_.empty() && running() == 0; }
   const RunnerSettings& settings() const { return settings_; }
 
@@ -88,37 +103,58 @@ class Runner {
   struct Waiter {
     Job job;
     Mono since;
+    Mono enters{};  // once there is a slot for it: may take part in steps that begin no sooner
   };
-  enum class State : std::uint8_t { idle, reading, decoding };
+  enum class State : std::uint8_t { reading, decoding };
   struct Slot {
-    State state = State::idle;
+    State state = State::reading;
     bool cancelled = false;
+    bool shifted = false;  // a part of its context is gone
     Job job;
     JobUsage usage;
-    std::size_t read = 0;     // prompt tokens in the cache
-    std::size_t reading = 0;  // of those not yet read: taken by the present step
-    Mono since{};             // took the slot, then: had its first token
-    Mono last_used{};
-    std::vector<TokenHash> tokens;  // what its part of the cache holds
+    std::uint32_t read = 0;     // prompt tokens in the cache
+    std::uint32_t reading = 0;  // of those not yet read: taken by the present step
+    std::uint64_t context = 0;  // tokens in its part of the cache
+    Mono since{};               // took the slot, then: had its first token
+  };
+  // Steps of one kind one after another: the first costs `first`, each later one `growth` more than the one before.
+  struct Stretch {
+    Mono begin{};
+    Cost first{};
+    Cost growth{};
+    std::uint32_t steps = 0;  // 0: nothing runs
+    std::uint32_t done = 0;   // of these, told
+    Mono end(std::uint32_t steps) const;
+    std::uint32_t begun(Mono at) const;  // steps that have begun before `at`
   };
 
-  void begin_step(Mono now);
-  void end_step(std::vector<RunnerEvent>& events);
+  bool slot_free() const;
+  void enter(Waiter waiter, Mono now);
   void admit(Mono now);
-  Slot* free_slot(const Job& job);
-  void start(Slot& slot, Waiter waiter, Mono now);
-  void emit_token(Slot& slot, std::vector<RunnerEvent>& events);
-  void finish(Slot& slot, std::vector<RunnerEvent>& events);
+  void begin(Mono now);
+  void plan_reading();
+  void plan_decoding();
+  void cut(Mono at);
+  bool take_steps(Mono now, std::vector<RunnerEvent>& events);
+  void end_stretch(std::vector<RunnerEvent>& events);
+  void take_token(Slot& slot, Mono at, std::vector<RunnerEvent>& events);
   void shift(Slot& slot) const;
+  void release(std::uint32_t index, Mono now);
 
   StepCosts costs_;
   RunnerSettings settings_;
+  std::unique_ptr<PromptCache> cache_;
   double pace_ = 1;
-  std::deque<Waiter> waiters_;
+  std::deque<Waiter> waiters_;   // no slot is free for them
+  std::deque<Waiter> arriving_;  // will have one when they enter, in that order
   std::vector<Slot> slots_;
-  std::size_t leaked_ = 0;  // slots that no job gets any more
-  HostCache host_;
-  Mono step_end_ = kNever;  // of the step in work
+  std::vector<std::uint32_t> active_;  // slots at work, in order of their numbers
+  std::size_t leaked_ = 0;             // slots that no job gets any more
+  Stretch stretch_;
+  Mono wake_ = kNever;                // while nothing runs: the next step begins
+  Cost copying_{};                    // to be done before the next step
+  std::vector<StepRows> rows_;        // what the next step does; scratch
+  std::vector<std::uint32_t> ended_;  // slots whose job has ended; scratch
 };
 
 }  // namespace drover::engine

@@ -93,8 +93,7 @@ bool is_command(const Request& request) {
 }
 
 // Section 2.4: a prompt longer than the context is cut to about half of it; of a chat, the oldest messages go.
-std::optional<Failure> fit_context(const Request& request, std::uint32_t context,
-                                   std::vector<engine::TokenHash>& prompt) {
+std::optional<Failure> fit_context(const Request& request, std::uint32_t context, engine::Sequence& prompt) {
   if (prompt.size() <= context) return std::nullopt;
   const std::size_t last = request.messages.empty() ? 0 : tokenise(request.messages.back().content).size();
   if (!request.truncate || (request.is_chat() && last > context)) {
@@ -117,14 +116,14 @@ void embed(const Request& request, const ModelSettings& model, std::uint32_t con
     size = static_cast<std::uint32_t>(std::min<std::int64_t>(size, *request.dimensions));
   }
   for (const std::string& input : request.inputs) {
-    std::vector<engine::TokenHash> prompt = token_hashes(input);
-    if (prompt.empty()) prompt.push_back(0);
+    engine::Sequence prompt = token_hashes(input);
+    if (prompt.empty()) prompt.emplace_back(0);
     if (prompt.size() > context) {
       if (!request.truncate) {
         failure = Failure{400, "the input length exceeds the context length"};
         return;
       }
-      prompt.resize(context);
+      prompt.resize(context, 0);
     }
     work.ask.parts.push_back({.prompt = std::move(prompt), .answer = 0, .token = {}});
     work.vectors.push_back(embedding(seed, model.spec.weights, input, size));
@@ -134,11 +133,11 @@ void embed(const Request& request, const ModelSettings& model, std::uint32_t con
 void generate(const Request& request, const ModelSettings& model, std::uint32_t context, std::uint64_t seed,
               Work& work) {
   work.rendered = render_prompt(request);
-  std::vector<engine::TokenHash> prompt = token_hashes(work.rendered);
-  for (std::uint64_t i = 0; i < request.images * kImageTokens; ++i) prompt.push_back(i);
-  if (prompt.empty()) prompt.push_back(0);
+  engine::Sequence prompt = token_hashes(work.rendered);
+  for (std::uint64_t i = 0; i < request.images * kImageTokens; ++i) prompt.emplace_back(i);
+  if (prompt.empty()) prompt.emplace_back(0);
   if (request.route == Route::generate && !request.raw) {
-    for (const engine::TokenHash each : prompt) work.context.push_back(token_number(each));
+    for (const engine::Piece& each : prompt) work.context.push_back(token_number(each.hash));
   }
   if (request.images > 0 && !model.spec.capabilities.vision) {
     work.refusal = from_runner(500, "server_error",

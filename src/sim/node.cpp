@@ -113,7 +113,7 @@ Left Node::leave(AskId id, Mono now) {
       break;
     case Phase::running: {
       Loaded* runner = loaded(weights);
-      runner->runner.cancel(engine::JobId{id.value});
+      runner->runner.cancel(engine::JobId{id.value}, now);
       detach(*runner, now);
       break;
     }
@@ -132,7 +132,7 @@ void Node::leak_slot(AskId id, Mono now) {
     return;
   }
   Loaded* runner = loaded(found->second.ask.model->spec.weights);
-  runner->runner.cancel(engine::JobId{id.value});
+  runner->runner.cancel(engine::JobId{id.value}, now);
   runner->runner.leak_slot();
   detach(*runner, now);
   active_.erase(found);
@@ -169,7 +169,7 @@ void Node::kill_runner(const ModelSettings& model, Mono now) {
     lost.emplace_back(id, Failure{500, std::string(waited ? kRunnerNotRunning : kRunnerGone)});
   }
   for (auto& [id, failure] : lost) {
-    runner->runner.cancel(engine::JobId{id.value});
+    runner->runner.cancel(engine::JobId{id.value}, now);
     detach(*runner, now);
     fail(id, std::move(failure), now);
   }
@@ -203,14 +203,16 @@ void Node::settle(Mono now) {
     if (next > now) break;
     step(next);
   }
-  set_paces();
+  set_paces(now);
 }
 
 // Everything that is due at exactly this time.
 void Node::step(Mono now) {
-  set_paces();
+  set_paces(now);
   for (auto& [weights, runner] : loaded_) {
-    for (const engine::RunnerEvent& event : runner->runner.advance(now)) take(event, *runner);
+    runner_events_.clear();
+    runner->runner.advance(now, runner_events_);
+    for (const engine::RunnerEvent& event : runner_events_) take(event, *runner);
     if (runner->timer <= now) begin_unload(*runner, now);
   }
   for (auto& [id, active] : active_) {
@@ -232,11 +234,11 @@ void Node::step(Mono now) {
 }
 
 // Two models on one card slow each other; what does not fit the card runs on the host, slowly.
-void Node::set_paces() {
+void Node::set_paces(Mono now) {
   const auto busy = std::ranges::count_if(loaded_, [](const auto& each) { return !each.second->runner.idle(); });
   for (auto& [weights, runner] : loaded_) {
     const double share = static_cast<double>(std::max<std::ptrdiff_t>(busy, 1));
-    runner->runner.set_pace(share * engine::slowdown(runner->size, runner->size_vram) / settings_.speedup);
+    runner->runner.set_pace(share * engine::slowdown(runner->size, runner->size_vram) / settings_.speedup, now);
   }
 }
 
@@ -273,7 +275,7 @@ void Node::attach(Active& active, Loaded& runner, Mono now) {
 void Node::next_part(Active& active, Loaded& runner, Mono now) {
   if (active.part < active.ask.parts.size()) {
     Part& part = active.ask.parts[active.part++];
-    set_paces();
+    set_paces(now);
     runner.runner.submit({.id = engine::JobId{active.ask.id.value},
                           .prompt = std::move(part.prompt),
                           .answer = part.answer,
@@ -363,7 +365,10 @@ void Node::finish_load(Mono now) {
   const Bytes free = card_.vram > used() ? card_.vram - used() : Bytes{};
   const bool on_host = active.ask.options.num_gpu == 0;
   const Bytes size_vram = on_host ? Bytes{} : engine::placed(size, free);
-  const engine::RunnerSettings runner{.slots = slots, .context = context, .reuse = model.spec.reuse};
+  const engine::RunnerSettings runner{.slots = slots,
+                                      .context = context,
+                                      .reuse = model.spec.reuse,
+                                      .host_cache = engine::host_cache_tokens(model.spec)};
   auto made = std::make_unique<Loaded>(Loaded{.model = &model,
                                               .options = active.ask.options,
                                               .context = context,
@@ -374,7 +379,7 @@ void Node::finish_load(Mono now) {
   Loaded& added = *made;
   added.expires = after(now, added.lifetime);
   loaded_.emplace(model.spec.weights, std::move(made));
-  set_paces();
+  set_paces(now);
   attach(active, added, now);
   if (active.part == kDone) active_.erase(found);
 }

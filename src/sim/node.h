@@ -26,7 +26,7 @@ using AskId = Id<struct AskTag>;
 
 // One prompt and its answer. An ask has several when a request embeds several texts: they run one after another.
 struct Part {
-  std::vector<engine::TokenHash> prompt;  // not empty
+  engine::Sequence prompt;  // not empty
   std::uint32_t answer = 0;
   engine::AnswerTokens token;
 };
@@ -147,7 +147,7 @@ class Node {
 
   void settle(Mono now);
   void step(Mono now);
-  void set_paces();
+  void set_paces(Mono now);
   void enqueue(Active& active, Mono now);
   void pump(Mono now);
   void work_on_head(Mono now);
@@ -168,6 +168,7 @@ class Node {
   std::deque<Pending> queue_;
   std::optional<Head> head_;
   std::vector<NodeEvent> events_;
+  std::vector<engine::RunnerEvent> runner_events_;  // scratch of step()
   Duration extra_load_{};
   std::size_t leaked_ = 0;
 };

@@ -74,10 +74,10 @@ std::vector<std::string_view> tokenise(std::string_view text) {
   return tokens;
 }
 
-std::vector<engine::TokenHash> token_hashes(std::string_view text) {
-  std::vector<engine::TokenHash> hashes;
+engine::Sequence token_hashes(std::string_view text) {
+  engine::Sequence hashes;
   hashes.reserve(text.size() / 4);
-  for (const std::string_view token : tokenise(text)) hashes.push_back(token_hash(token));
+  for (const std::string_view token : tokenise(text)) hashes.emplace_back(token_hash(token));
   return hashes;
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/prompt_cache.h"
+#include "engine/sequence.h"
 
 namespace drover::sim {
 
@@ -18,7 +18,7 @@ std::string hex_digest(std::string_view text);
 // One token a short word with the blank before it and the mark behind it, longer words in pieces of six letters: about
 // four characters a token in English. The pieces are views into `text`, all of it, in order.
 std::vector<std::string_view> tokenise(std::string_view text);
-std::vector<engine::TokenHash> token_hashes(std::string_view text);
+engine::Sequence token_hashes(std::string_view text);
 inline engine::TokenHash token_hash(std::string_view token) { return hash_text(token); }
 // As a model would number it, for fields that show numbers.
 std::int64_t token_number(engine::TokenHash hash);
