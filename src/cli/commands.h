@@ -35,6 +35,13 @@ struct SimArguments {
 };
 int run_sim(const SimArguments& arguments);
 
+struct FitArguments {
+  std::vector<std::string> files;    // measurements, one engine each
+  std::vector<std::string> predict;  // open loops
+  bool json = false;
+};
+int run_fit(const FitArguments& arguments);
+
 struct WorldArguments {
   std::uint64_t seed = 1;
   std::uint64_t last_seed = 0;  // of a campaign; 0: one world

@@ -47,6 +47,12 @@ int main(int argc, char** argv) {
   sim_command->add_option("--slots", sim.slots, "requests that a node runs at once for one model (default: 4)");
   sim_command->add_flag("--json", sim.json, "one JSON object a node when it listens");
 
+  FitArguments fit;
+  auto* fit_command = app.add_subcommand("fit", "what an engine's steps cost, from measurements of it");
+  fit_command->add_option("files", fit.files, "measurements (bench/engine/measure makes them)")->required();
+  fit_command->add_option("--predict", fit.predict, "compare the model with an open loop; may be repeated");
+  fit_command->add_flag("--json", fit.json, "for scripts");
+
   WorldArguments world;
   auto* world_command =
       app.add_subcommand("world", "the whole gateway in simulated worlds, from seeds: a test of itself");
@@ -92,6 +98,7 @@ int main(int argc, char** argv) {
   if (serve_command->parsed()) return run_serve(config);
   if (check_command->parsed()) return run_check(config, json);
   if (sim_command->parsed()) return run_sim(sim);
+  if (fit_command->parsed()) return run_fit(fit);
   if (world_command->parsed()) return run_world_command(world);
   if (status_command->parsed()) return run_status(admin, json);
   return run_nodes(admin, json);

@@ -1,0 +1,27 @@
+#pragma once
+// The costs of an engine's steps from what was measured of it.
+
+#include <span>
+
+#include "calibrate/measurement.h"
+#include "engine/step.h"
+
+namespace drover::calibrate {
+
+// Which measurements decide the costs: all of `solo`, and of `batch` and `interfere` the even repetitions. The others
+// are for checking.
+bool decides(const Measurement& row);
+
+struct Fit {
+  engine::StepCosts costs;
+  double typical_error =
+      0;  // of the times that decided: root of the mean square of log(model / measured), outliers damped
+  std::size_t times = 0;  // that decided
+  int rounds = 0;
+};
+
+// Least squares over the logarithms of the times to the first token and from there to the end, reuse given. What
+// nothing measured says anything about stays at a guess. Error: invalid, if nothing decides.
+Result<Fit> fit(std::span<const Recording> runs);
+
+}  // namespace drover::calibrate
