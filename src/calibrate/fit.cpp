@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "calibrate/least_squares.h"
-#include "calibrate/rehearsal.h"
 
 namespace drover::calibrate {
 namespace {
@@ -14,17 +14,18 @@ using engine::StepCosts;
 
 // Costs are fitted as logarithms, so that none becomes negative.
 constexpr double kStep = 0.02;     // of a derivative: two percent
-constexpr double kOutlier = 0.15;  // a time that is further off than fifteen percent is an outlier
+constexpr double kOutlier = 0.05;  // a time that is further off than five percent counts as an outlier
 // A guess is worth a measurement that is off by its whole size: it decides only where nothing else does.
 constexpr double kTrustInGuess = 0.03;
+constexpr int kTurns = 4;  // of least squares, the order of requests chosen anew between them
 // Answers of fewer tokens say too little of decoding.
 constexpr std::uint32_t kLeastAnswer = 8;
 
 std::vector<Cost*> members(StepCosts& costs) {
   std::vector<Cost*> all;
   for (Cost& each : costs.few_rows) all.push_back(&each);
-  for (Cost* each : {&costs.many_rows, &costs.row, &costs.pair_alone, &costs.pair_few, &costs.pair_tiled,
-                     &costs.handover, &costs.copy})
+  for (Cost* each : {&costs.many_rows, &costs.row, &costs.pair_alone, &costs.pair_one, &costs.pair_few,
+                     &costs.pair_tiled, &costs.handover, &costs.copy})
     all.push_back(each);
   return all;
 }
@@ -49,10 +50,10 @@ double median(std::vector<double> values, double fallback) {
 }
 
 // Of the right order of magnitude: a row from the long prompts, a step of decoding from the short ones.
-StepCosts guess(std::span<const Recording> runs, std::size_t few_rows) {
+StepCosts guess(std::span<const Recording> recordings, std::size_t few_rows) {
   std::vector<double> row, step;
-  for (const Recording& run : runs) {
-    for (const Measurement& each : run.rows) {
+  for (const Recording& recording : recordings) {
+    for (const Measurement& each : recording.rows) {
       if (!decides(each) || each.scenario != "solo") continue;
       if (each.prompt - each.cached > 200) row.push_back(1e3 * each.first / (each.prompt - each.cached));
       if (each.answer >= kLeastAnswer && each.prompt < 200) {
@@ -66,6 +67,7 @@ StepCosts guess(std::span<const Recording> runs, std::size_t few_rows) {
                   .many_rows = one_step,
                   .row = one_row,
                   .pair_alone = one_step / 1000,
+                  .pair_one = one_step / 1000,
                   .pair_few = one_step / 1000,
                   .pair_tiled = one_row / 4000,
                   .handover = Cost{5},
@@ -74,12 +76,46 @@ StepCosts guess(std::span<const Recording> runs, std::size_t few_rows) {
   return costs;
 }
 
-std::vector<double> residuals(std::span<const Recording> runs, const StepCosts& costs) {
+double misfit(const Measurement& row, const Times& times) {
+  const double first = std::log(times.first / row.first);
+  if (row.answer < kLeastAnswer) return std::abs(first);
+  return std::abs(first) + std::abs(std::log((times.last - times.first) / (row.last - row.first)));
+}
+
+// One moment after another, the order whose times are nearest to the measured ones up to the end of the next moment,
+// since who got which slot decides who gets which next.
+Orders best_orders(const Recording& recording, const StepCosts& costs) {
+  const Orders moments = moments_of(recording);
+  Orders best;
+  for (auto moment = moments.begin(); moment != moments.end(); ++moment) {
+    if (!decides(recording.rows[moment->first])) continue;
+    std::size_t end = recording.rows.size();
+    if (auto next = std::next(moment); next != moments.end()) end = next->first + next->second.size();
+    double least = std::numeric_limits<double>::max();
+    Orders tried = best;
+    std::vector<std::size_t>& order = tried[moment->first] = moment->second;
+    do {
+      const std::vector<Times> times = rehearse(recording, costs, Reuse::given, tried);
+      double sum = 0;
+      for (std::size_t i = moment->first; i < end; ++i) {
+        if (decides(recording.rows[i])) sum += misfit(recording.rows[i], times[i]);
+      }
+      if (sum >= least) continue;
+      least = sum;
+      best[moment->first] = order;
+    } while (std::ranges::next_permutation(order).found);
+  }
+  return best;
+}
+
+std::vector<double> residuals(std::span<const Recording> recordings, const std::vector<Orders>& orders,
+                              const StepCosts& costs) {
   std::vector<double> all;
-  for (const Recording& run : runs) {
-    const std::vector<Times> times = rehearse(run, costs, Reuse::given);
-    for (std::size_t i = 0; i < run.rows.size(); ++i) {
-      const Measurement& row = run.rows[i];
+  for (std::size_t r = 0; r < recordings.size(); ++r) {
+    const Recording& recording = recordings[r];
+    const std::vector<Times> times = rehearse(recording, costs, Reuse::given, orders[r]);
+    for (std::size_t i = 0; i < recording.rows.size(); ++i) {
+      const Measurement& row = recording.rows[i];
       if (!decides(row)) continue;
       all.push_back(std::log(times[i].first / row.first));
       if (row.answer < kLeastAnswer) continue;
@@ -96,27 +132,32 @@ bool decides(const Measurement& row) {
   return (row.scenario == "batch" || row.scenario == "interfere") && row.repetition % 2 == 0;
 }
 
-Result<Fit> fit(std::span<const Recording> runs) {
+Result<Fit> fit(std::span<const Recording> recordings) {
   std::size_t few_rows = 0;
-  for (const Recording& run : runs) {
-    if (std::ranges::any_of(run.rows, decides)) few_rows = std::max<std::size_t>(few_rows, run.slots);
+  for (const Recording& recording : recordings) {
+    if (std::ranges::any_of(recording.rows, decides)) few_rows = std::max<std::size_t>(few_rows, recording.slots);
   }
   if (few_rows == 0) {
     return Error{ErrorCode::invalid, Side::gateway,
                  "no measurement decides the costs; give one of scenario solo or batch"};
   }
-  const std::vector<double> start = to_parameters(guess(runs, few_rows));
-  const auto misfit = [&](const std::vector<double>& parameters) {
-    std::vector<double> all = residuals(runs, to_costs(parameters, few_rows));
-    for (std::size_t i = 0; i < start.size(); ++i) all.push_back(kTrustInGuess * (parameters[i] - start[i]));
-    return all;
-  };
-  const Minimum minimum = least_squares(misfit, start, kStep, kOutlier);
-  const std::size_t times = misfit(start).size() - start.size();
-  return Fit{.costs = to_costs(minimum.parameters, few_rows),
-             .typical_error = std::sqrt(minimum.cost / static_cast<double>(times)),
-             .times = times,
-             .rounds = minimum.rounds};
+  const std::vector<double> start = to_parameters(guess(recordings, few_rows));
+  Fit fitted{.costs = to_costs(start, few_rows), .orders = std::vector<Orders>(recordings.size())};
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const auto distances = [&](const std::vector<double>& parameters) {
+      std::vector<double> all = residuals(recordings, fitted.orders, to_costs(parameters, few_rows));
+      for (std::size_t i = 0; i < start.size(); ++i) all.push_back(kTrustInGuess * (parameters[i] - start[i]));
+      return all;
+    };
+    const Minimum minimum = least_squares(distances, to_parameters(fitted.costs), kStep, kOutlier);
+    fitted.costs = to_costs(minimum.parameters, few_rows);
+    fitted.times = distances(start).size() - start.size();
+    fitted.typical_error = std::sqrt(minimum.cost / static_cast<double>(fitted.times));
+    fitted.rounds += minimum.rounds;
+    if (turn + 1 == kTurns) break;
+    for (std::size_t r = 0; r < recordings.size(); ++r) fitted.orders[r] = best_orders(recordings[r], fitted.costs);
+  }
+  return fitted;
 }
 
 }  // namespace drover::calibrate

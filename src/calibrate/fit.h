@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "calibrate/measurement.h"
+#include "calibrate/rehearsal.h"
 #include "engine/step.h"
 
 namespace drover::calibrate {
@@ -14,14 +14,16 @@ bool decides(const Measurement& row);
 
 struct Fit {
   engine::StepCosts costs;
+  std::vector<Orders> orders;  // by recording: in which order requests of one moment came, as far as they decided
   double typical_error =
       0;  // of the times that decided: root of the mean square of log(model / measured), outliers damped
   std::size_t times = 0;  // that decided
   int rounds = 0;
 };
 
-// Least squares over the logarithms of the times to the first token and from there to the end, reuse given. What
+// Least squares over the logarithms of the times to the first token and from there to the end, reuse given; then the
+// order of requests that were sent at once is taken that agrees best with their times, and again least squares. What
 // nothing measured says anything about stays at a guess. Error: invalid, if nothing decides.
-Result<Fit> fit(std::span<const Recording> runs);
+Result<Fit> fit(std::span<const Recording> recordings);
 
 }  // namespace drover::calibrate

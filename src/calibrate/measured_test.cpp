@@ -43,12 +43,13 @@ TEST_F(Measured, the_card_is_what_solo_and_the_even_half_of_batch_say) {
   const auto fitted = fit(runs);
   ASSERT_TRUE(fitted) << fitted.error().detail;
   const engine::StepCosts& card = card_costs();
-  const auto near = [](engine::Cost a, engine::Cost b) { return std::abs(a / b - 1) < 0.01; };
+  const auto near = [](engine::Cost a, engine::Cost b) { return std::abs(a / b - 1) < 0.02; };
   ASSERT_EQ(fitted->costs.few_rows.size(), card.few_rows.size());
   for (std::size_t i = 0; i < card.few_rows.size(); ++i) EXPECT_TRUE(near(fitted->costs.few_rows[i], card.few_rows[i]));
   EXPECT_TRUE(near(fitted->costs.many_rows, card.many_rows));
   EXPECT_TRUE(near(fitted->costs.row, card.row));
   EXPECT_TRUE(near(fitted->costs.pair_alone, card.pair_alone));
+  EXPECT_TRUE(near(fitted->costs.pair_one, card.pair_one));
   EXPECT_TRUE(near(fitted->costs.pair_few, card.pair_few));
   EXPECT_TRUE(near(fitted->costs.pair_tiled, card.pair_tiled));
   EXPECT_TRUE(near(fitted->costs.handover, card.handover));
@@ -101,6 +102,29 @@ TEST_F(Measured, a_long_prompt_holds_three_streams_as_long_as_it_really_did) {
     previous = event.at;
   }
   EXPECT_NEAR(seconds(longest), 2.06, 0.15 * 2.06);
+}
+
+// Bounds of errors at 0.35 and 0.7 requests a second. The higher rate is near saturation, where an error of the costs
+// is multiplied: the median time to the first token is off by more than the 15 % that were wanted (docs/engine.md).
+struct LoopCase {
+  Reuse reuse;
+  double first_p50[2], first_p95[2], last[2];
+};
+TEST_F(Measured, an_open_loop_of_conversations_takes_as_long_as_it_really_did) {
+  const LoopCase cases[] = {{Reuse::given, {0.15, 0.20}, {0.15, 0.15}, {0.10, 0.10}},
+                            {Reuse::predicted, {0.25, 0.25}, {0.25, 0.25}, {0.15, 0.15}}};
+  const Recording mix = read("llama-mix");
+  for (const LoopCase& each : cases) {
+    const std::vector<Loop> loops = loops_of(mix, rehearse(mix, card_costs(), each.reuse));
+    ASSERT_EQ(loops.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_GT(loops[i].requests, 50U);
+      EXPECT_NEAR(loops[i].first_p50.error(), 0, each.first_p50[i]) << "rate " << loops[i].rate;
+      EXPECT_NEAR(loops[i].first_p95.error(), 0, each.first_p95[i]) << "rate " << loops[i].rate;
+      EXPECT_NEAR(loops[i].last_p50.error(), 0, each.last[i]) << "rate " << loops[i].rate;
+      EXPECT_NEAR(loops[i].last_p95.error(), 0, each.last[i]) << "rate " << loops[i].rate;
+    }
+  }
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ Measurement measurement_of(const Json& line) {
 }  // namespace
 
 Result<Recording> read_run(std::string name, std::string_view lines) {
-  Recording run{.name = std::move(name), .rows = {}};
+  Recording recording{.name = std::move(name), .rows = {}};
   std::size_t number = 0;
   while (!lines.empty()) {
     ++number;
@@ -64,23 +64,24 @@ Result<Recording> read_run(std::string name, std::string_view lines) {
     const Result<Json> line = parse_json(text);
     if (!line || !line->is_object()) {
       const std::string why = line ? "this is no object" : line.error().detail;
-      return Error{ErrorCode::invalid, Side::gateway, fmt::format("{}:{}: {}", run.name, number, why)};
+      return Error{ErrorCode::invalid, Side::gateway, fmt::format("{}:{}: {}", recording.name, number, why)};
     }
-    run.slots = std::max(count_at(*line, "np", 1), 1U);
-    run.context = std::max(count_at(*line, "num_ctx", 4096), 16U);
-    if (member(*line, "cache_ram") != nullptr) run.host_cache = integer_at(*line, "cache_ram") != 0;
+    recording.slots = std::max(count_at(*line, "np", 1), 1U);
+    recording.context = std::max(count_at(*line, "num_ctx", 4096), 16U);
+    if (member(*line, "cache_ram") != nullptr) recording.host_cache = integer_at(*line, "cache_ram") != 0;
     Measurement row = measurement_of(*line);
     row.line = number;
     const Json* error = member(*line, "error");
     const bool failed = error != nullptr && !error->is_null();
-    if (!failed && row.prompt > 0 && row.answer > 0) run.rows.push_back(std::move(row));
+    if (!failed && row.prompt > 0 && row.answer > 0) recording.rows.push_back(std::move(row));
   }
-  for (auto from = run.rows.begin(); from != run.rows.end();) {
-    const auto to = std::find_if(from, run.rows.end(), [&](const auto& row) { return row.scenario != from->scenario; });
+  for (auto from = recording.rows.begin(); from != recording.rows.end();) {
+    const auto to =
+        std::find_if(from, recording.rows.end(), [&](const auto& row) { return row.scenario != from->scenario; });
     std::ranges::sort(from, to, {}, [](const Measurement& row) { return std::pair(row.sent, row.line); });
     from = to;
   }
-  return run;
+  return recording;
 }
 
 }  // namespace drover::calibrate

@@ -64,16 +64,17 @@ class Prompts {
 
 class Rehearsal {
  public:
-  Rehearsal(const Recording& run, const engine::StepCosts& costs, Reuse reuse)
-      : run_(run),
+  Rehearsal(const Recording& recording, const engine::StepCosts& costs, Reuse reuse, const Orders& orders)
+      : recording_(recording),
         costs_(costs),
         reuse_(reuse),
+        orders_(orders),
         runner_(fresh()),
-        times_(run.rows.size()),
-        submitted_(run.rows.size()) {}
+        times_(recording.rows.size()),
+        submitted_(recording.rows.size()) {}
 
   std::vector<Times> all() {
-    const auto& rows = run_.rows;
+    const auto& rows = recording_.rows;
     for (std::size_t from = 0; from < rows.size();) {
       std::size_t to = from;
       while (to < rows.size() && rows[to].scenario == rows[from].scenario) ++to;
@@ -89,14 +90,14 @@ class Rehearsal {
 
  private:
   engine::Runner fresh() const {
-    engine::RunnerSettings settings{.slots = run_.slots, .context = run_.context, .every_token = false};
-    if (!run_.host_cache) settings.host_cache = 0;
+    engine::RunnerSettings settings{.slots = recording_.slots, .context = recording_.context, .every_token = false};
+    if (!recording_.host_cache) settings.host_cache = 0;
     return engine::Runner(costs_, settings);
   }
 
   // Requests that overlap are sent at their times; the first of them when all before it have ended.
   void scenario(std::size_t from, std::size_t to) {
-    const auto& rows = run_.rows;
+    const auto& rows = recording_.rows;
     Prompts prompts(std::span(rows).subspan(from, to - from));
     double ended = rows[from].sent;  // in the time of the measurement
     for (std::size_t first = from; first < to;) {
@@ -114,26 +115,38 @@ class Rehearsal {
 
   template <typename PromptOf>
   void burst(std::size_t from, std::size_t to, Mono begin, PromptOf prompt_of) {
-    const auto& rows = run_.rows;
-    std::vector<std::pair<Mono, std::size_t>> order;
+    const auto& rows = recording_.rows;
+    struct Turn {
+      Mono at;
+      std::size_t rank;
+      std::size_t row;
+      auto operator<=>(const Turn&) const = default;
+    };
+    std::vector<Turn> turns;
     std::vector<Sequence> prompts;
     for (std::size_t i = from; i < to; ++i) {
       submitted_[i] = begin + to_duration(rows[i].sent - rows[from].sent);
-      order.emplace_back(of_first_moment(from, i) ? begin + late(from, to, i) : submitted_[i], i);
+      turns.push_back({of_first_moment(from, i) ? begin + late(from, to, i) : submitted_[i], rank(from, i), i});
       prompts.push_back(prompt_of(i));
     }
-    std::ranges::sort(order);
-    for (const auto& [at, index] : order) submit(index, std::move(prompts[index - from]), at);
+    std::ranges::sort(turns);
+    for (const Turn& turn : turns) submit(turn.row, std::move(prompts[turn.row - from]), turn.at);
     finish();
   }
 
+  std::size_t rank(std::size_t from, std::size_t index) const {
+    const auto order = orders_.find(from);
+    if (order == orders_.end()) return index;
+    return static_cast<std::size_t>(std::ranges::find(order->second, index) - order->second.begin());
+  }
+
   bool of_first_moment(std::size_t from, std::size_t index) const {
-    return !run_.rows[index].open_loop && run_.rows[index].sent <= run_.rows[from].sent + kMoment;
+    return !recording_.rows[index].open_loop && recording_.rows[index].sent <= recording_.rows[from].sent + kMoment;
   }
 
   // How long after the first of its moment the reading of this one began, if it could have been read with that.
   Duration late(std::size_t from, std::size_t to, std::size_t index) const {
-    const auto& rows = run_.rows;
+    const auto& rows = recording_.rows;
     const auto begun = [&](std::size_t i) { return rows[i].sent + rows[i].first - rows[i].reading; };
     double earliest = begun(index);
     std::uint32_t tokens = 0;
@@ -146,7 +159,7 @@ class Rehearsal {
   }
 
   void submit(std::size_t index, Sequence prompt, Mono at) {
-    const Measurement& row = run_.rows[index];
+    const Measurement& row = recording_.rows[index];
     advance(at);
     engine::Job job{.id = engine::JobId{index}, .prompt = std::move(prompt), .answer = row.answer};
     if (reuse_ == Reuse::given) job.cached = row.cached;
@@ -181,9 +194,10 @@ class Rehearsal {
     }
   }
 
-  const Recording& run_;
+  const Recording& recording_;
   const engine::StepCosts& costs_;
   Reuse reuse_;
+  const Orders& orders_;
   engine::Runner runner_;
   Mono now_{};
   std::vector<Times> times_;
@@ -193,8 +207,24 @@ class Rehearsal {
 
 }  // namespace
 
-std::vector<Times> rehearse(const Recording& run, const engine::StepCosts& costs, Reuse reuse) {
-  return Rehearsal(run, costs, reuse).all();
+Orders moments_of(const Recording& recording) {
+  const auto& rows = recording.rows;
+  Orders moments;
+  double ended = 0;
+  for (std::size_t from = 0, i = 0; i < rows.size(); ++i) {
+    const bool new_scenario = i == 0 || rows[i].scenario != rows[i - 1].scenario;
+    if (new_scenario) ended = rows[i].sent;
+    if (new_scenario || rows[i].sent >= ended - kOneAfterAnother) from = i;
+    ended = std::max(ended, rows[i].sent + rows[i].last);
+    if (!rows[i].open_loop && rows[i].sent <= rows[from].sent + kMoment) moments[from].push_back(i);
+  }
+  std::erase_if(moments, [](const auto& moment) { return moment.second.size() < 2; });
+  return moments;
+}
+
+std::vector<Times> rehearse(const Recording& recording, const engine::StepCosts& costs, Reuse reuse,
+                            const Orders& orders) {
+  return Rehearsal(recording, costs, reuse, orders).all();
 }
 
 }  // namespace drover::calibrate

@@ -41,11 +41,11 @@ double percentile(std::vector<double> values, double share) {
   return values[below] + (above - values[below]) * (place - static_cast<double>(below));
 }
 
-std::vector<Cell> cells_of(const Recording& run, const std::vector<Times>& times) {
+std::vector<Cell> cells_of(const Recording& recording, const std::vector<Times>& times) {
   std::vector<Cell> cells;
   std::vector<Both> samples;
-  for (std::size_t i = 0; i < run.rows.size(); ++i) {
-    const Measurement& row = run.rows[i];
+  for (std::size_t i = 0; i < recording.rows.size(); ++i) {
+    const Measurement& row = recording.rows[i];
     if (row.open_loop || row.scenario == "load" || row.scenario == "warm") continue;
     const auto same = [&](const Cell& cell) {
       return cell.scenario == row.scenario && cell.name == row.cell && cell.decided == decides(row);
@@ -66,10 +66,10 @@ std::vector<Cell> cells_of(const Recording& run, const std::vector<Times>& times
   return cells;
 }
 
-std::vector<Loop> loops_of(const Recording& run, const std::vector<Times>& times) {
+std::vector<Loop> loops_of(const Recording& recording, const std::vector<Times>& times) {
   std::map<double, Both> rates;
-  for (std::size_t i = 0; i < run.rows.size(); ++i) {
-    if (run.rows[i].open_loop) rates[run.rows[i].rate.value_or(0)].add(run.rows[i], times[i]);
+  for (std::size_t i = 0; i < recording.rows.size(); ++i) {
+    if (recording.rows[i].open_loop) rates[recording.rows[i].rate.value_or(0)].add(recording.rows[i], times[i]);
   }
   std::vector<Loop> loops;
   for (const auto& [rate, both] : rates) {

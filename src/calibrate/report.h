@@ -25,8 +25,8 @@ struct Cell {
   Compared last;
 };
 
-// In the order of the run; without loads, warm-ups and open loops.
-std::vector<Cell> cells_of(const Recording& run, const std::vector<Times>& times);
+// In the order of the recording; without loads, warm-ups and open loops.
+std::vector<Cell> cells_of(const Recording& recording, const std::vector<Times>& times);
 
 // An open loop at one rate.
 struct Loop {
@@ -36,7 +36,7 @@ struct Loop {
   double first_error = 0;  // medians over the requests of the absolute relative error
   double last_error = 0;
 };
-std::vector<Loop> loops_of(const Recording& run, const std::vector<Times>& times);
+std::vector<Loop> loops_of(const Recording& recording, const std::vector<Times>& times);
 
 // Linear between the two nearest; 0 of nothing.
 double percentile(std::vector<double> values, double share);

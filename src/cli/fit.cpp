@@ -60,10 +60,15 @@ std::string_view name_of(Reuse reuse) { return reuse == Reuse::given ? "given" :
 Json costs_json(const engine::StepCosts& costs) {
   Json few = Json::array();
   for (const engine::Cost each : costs.few_rows) few.push_back(each.count());
-  return {{"few_rows_ms", std::move(few)},         {"many_rows_ms", costs.many_rows.count()},
-          {"row_ms", costs.row.count()},           {"pair_alone_ms", costs.pair_alone.count()},
-          {"pair_few_ms", costs.pair_few.count()}, {"pair_tiled_ms", costs.pair_tiled.count()},
-          {"handover_ms", costs.handover.count()}, {"copy_ms", costs.copy.count()}};
+  return {{"few_rows_ms", std::move(few)},
+          {"many_rows_ms", costs.many_rows.count()},
+          {"row_ms", costs.row.count()},
+          {"pair_alone_ms", costs.pair_alone.count()},
+          {"pair_one_ms", costs.pair_one.count()},
+          {"pair_few_ms", costs.pair_few.count()},
+          {"pair_tiled_ms", costs.pair_tiled.count()},
+          {"handover_ms", costs.handover.count()},
+          {"copy_ms", costs.copy.count()}};
 }
 
 Json compared_json(const Compared& compared) {
@@ -114,8 +119,8 @@ void print_card(const calibrate::Fit& fit) {
     fmt::print("{}{:.2f}", i == 0 ? "" : ", ", costs.few_rows[i].count());
   }
   fmt::print("]\n  many_rows_ms: {:.2f}\n  row_ms: {:.3f}\n", costs.many_rows.count(), costs.row.count());
-  fmt::print("  pair_alone_ms: {:.3g}\n  pair_few_ms: {:.3g}\n  pair_tiled_ms: {:.3g}\n", costs.pair_alone.count(),
-             costs.pair_few.count(), costs.pair_tiled.count());
+  fmt::print("  pair_alone_ms: {:.3g}\n  pair_one_ms: {:.3g}\n  pair_few_ms: {:.3g}\n  pair_tiled_ms: {:.3g}\n",
+             costs.pair_alone.count(), costs.pair_one.count(), costs.pair_few.count(), costs.pair_tiled.count());
   fmt::print("  handover_ms: {:.1f}\n  copy_ms: {:.3g}\n", costs.handover.count(), costs.copy.count());
 }
 
@@ -170,8 +175,10 @@ int run_fit(const FitArguments& arguments) {
   if (!fitted) return refuse(fitted.error());
 
   Findings findings{.fit = *fitted, .cells = {}, .predictions = {}};
-  for (const Recording& run : *runs) {
-    findings.cells.emplace_back(run.name, calibrate::cells_of(run, rehearse(run, fitted->costs, Reuse::given)));
+  for (std::size_t i = 0; i < runs->size(); ++i) {
+    const Recording& run = (*runs)[i];
+    const auto times = rehearse(run, fitted->costs, Reuse::given, fitted->orders[i]);
+    findings.cells.emplace_back(run.name, calibrate::cells_of(run, times));
   }
   for (const Recording& run : *loops) {
     for (const Reuse reuse : {Reuse::given, Reuse::predicted}) {

@@ -22,7 +22,8 @@ StepCosts costs_on(const Card& card, const ModelSpec& model) {
   StepCosts costs = card.costs;
   for (Cost& cost : costs.few_rows) cost *= weights;
   costs.row *= arithmetic;
-  for (Cost* cost : {&costs.pair_alone, &costs.pair_few, &costs.pair_tiled, &costs.copy}) *cost *= attention;
+  for (Cost* cost : {&costs.pair_alone, &costs.pair_one, &costs.pair_few, &costs.pair_tiled, &costs.copy})
+    *cost *= attention;
   return costs;
 }
 
@@ -36,6 +37,7 @@ std::span<const Card> cards() {
                                                       .many_rows = Cost{0.3},
                                                       .row = Cost{0.12},
                                                       .pair_alone = Cost{0.00007},
+                                                      .pair_one = Cost{0.00007},
                                                       .pair_few = Cost{0.00001},
                                                       .pair_tiled = Cost{0.000003},
                                                       .handover = Cost{4},
@@ -51,6 +53,7 @@ std::span<const Card> cards() {
                                                       .many_rows = Cost{1},
                                                       .row = Cost{2.2},
                                                       .pair_alone = Cost{0.0005},
+                                                      .pair_one = Cost{0.0005},
                                                       .pair_few = Cost{0.0002},
                                                       .pair_tiled = Cost{0.00006},
                                                       .handover = Cost{4},
@@ -66,6 +69,7 @@ std::span<const Card> cards() {
                                                       .many_rows = Cost{0.5},
                                                       .row = Cost{0.6},
                                                       .pair_alone = Cost{0.0003},
+                                                      .pair_one = Cost{0.0003},
                                                       .pair_few = Cost{0.00006},
                                                       .pair_tiled = Cost{0.00002},
                                                       .handover = Cost{4},
@@ -79,14 +83,15 @@ std::span<const Card> cards() {
                                             .vram = 8_GiB,
                                             .load_bandwidth = Bytes{600'000'000},
                                             .load_overhead = milliseconds(250),
-                                            .costs = {.few_rows = {Cost{5.16}, Cost{7.70}, Cost{10.42}, Cost{13.74}},
-                                                      .many_rows = Cost{10.68},
-                                                      .row = Cost{1.558},
-                                                      .pair_alone = Cost{0.0127},
-                                                      .pair_few = Cost{0.00845},
-                                                      .pair_tiled = Cost{0.000612},
-                                                      .handover = Cost{3.35},
-                                                      .copy = Cost{0.0320}},
+                                            .costs = {.few_rows = {Cost{4.99}, Cost{7.65}, Cost{9.60}, Cost{13.02}},
+                                                      .many_rows = Cost{10.38},
+                                                      .row = Cost{1.582},
+                                                      .pair_alone = Cost{0.0143},
+                                                      .pair_one = Cost{0.0109},
+                                                      .pair_few = Cost{0.00805},
+                                                      .pair_tiled = Cost{0.000574},
+                                                      .handover = Cost{3.1},
+                                                      .copy = Cost{0.0371}},
                                             .file = Bytes{145'000'000},
                                             .parameters = 136'000'000,
                                             .kv_per_token = Bytes{12'288}}};

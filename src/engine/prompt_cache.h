@@ -13,7 +13,7 @@ namespace drover::engine {
 struct Placement {
   std::uint32_t slot = 0;    // its number, below the number of slots
   std::uint32_t cached = 0;  // tokens of the prompt that need not be read; never all of it
-  std::uint64_t copied = 0;  // tokens of context that were moved to or from the host's memory for it
+  std::uint64_t copied = 0;  // tokens of context that were copied to the host's memory for it
 };
 
 class PromptCache {

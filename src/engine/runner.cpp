@@ -169,8 +169,7 @@ void Runner::begin(Mono now) {
   const bool reading =
       std::ranges::any_of(active_, [&](std::uint32_t index) { return slots_[index].state == State::reading; });
   reading ? plan_reading() : plan_decoding();
-  const Passes passes = settings_.kind == Kind::llama_cpp ? Passes::adjacent : Passes::joint;
-  stretch_.first = std::max(kLeastStep, step_cost(costs_, passes, settings_.batch, rows_) * pace_);
+  stretch_.first = std::max(kLeastStep, step_cost(costs_, passes(), settings_.batch, rows_) * pace_);
   stretch_.growth *= pace_;
   if (!arriving_.empty() && arriving_.front().enters > now) cut(arriving_.front().enters);
 }
@@ -193,17 +192,28 @@ void Runner::plan_reading() {
   stretch_.steps = 1;
 }
 
-// As many steps as it takes until a job ends or a context is full.
+// As many steps as it takes until a job ends, a context is full, or begins to cost otherwise.
 void Runner::plan_decoding() {
   rows_.clear();
   stretch_.steps = std::numeric_limits<std::uint32_t>::max();
-  for (const std::uint32_t index : active_) {
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const std::uint32_t index = active_[i];
     const Slot& slot = slots_[index];
     rows_.push_back({.slot = index, .rows = 1, .context = slot.context});
     const auto room = static_cast<std::uint32_t>(settings_.context - slot.context);
-    stretch_.steps = std::min({stretch_.steps, slot.job.answer - slot.usage.answer, room});
+    const bool near = slot.context < kSplit && alone_in_pass(i);
+    const auto same = near ? static_cast<std::uint32_t>(kSplit - slot.context) : room;
+    stretch_.steps = std::min({stretch_.steps, slot.job.answer - slot.usage.answer, room, same});
+    stretch_.growth += near ? costs_.pair_alone : costs_.pair_one;
   }
-  stretch_.growth = costs_.pair_alone * static_cast<double>(active_.size());
+}
+
+// Of the steps in which all that run decode: whether the pass of active_[i] has no other slot.
+bool Runner::alone_in_pass(std::size_t i) const {
+  if (passes() == Passes::joint) return active_.size() == 1;
+  const bool before = i > 0 && active_[i - 1] + 1 == active_[i];
+  const bool after = i + 1 < active_.size() && active_[i] + 1 == active_[i + 1];
+  return !before && !after;
 }
 
 // Tells the tokens up to `now`, if it is wanted. True: the stretch has ended by then.

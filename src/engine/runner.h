@@ -134,6 +134,8 @@ class Runner {
   void begin(Mono now);
   void plan_reading();
   void plan_decoding();
+  Passes passes() const { return settings_.kind == Kind::llama_cpp ? Passes::adjacent : Passes::joint; }
+  bool alone_in_pass(std::size_t i) const;
   void cut(Mono at);
   bool take_steps(Mono now, std::vector<RunnerEvent>& events);
   void end_stretch(std::vector<RunnerEvent>& events);

@@ -96,9 +96,8 @@ std::optional<Placement> SlotCache::place(std::span<const Piece> prompt, std::ui
   Placement placement{.slot = choice->slot};
   const std::size_t common = common_tokens(slot.memory.sequence, prompt);
   if (!choice->similar || share(common, slot.memory.tokens) < kWorthKeeping) {
-    const std::size_t held = slot.memory.tokens;
-    if (host_.save(slot.memory)) placement.copied += held;
-    if (host_.load(slot.memory, prompt)) placement.copied += slot.memory.tokens;
+    if (host_.save(slot.memory)) placement.copied += slot.memory.tokens;
+    host_.load(slot.memory, prompt);
   }
   slot.taken = true;
   // Whoever begins has the idle slots saved, lest another takes them.

@@ -6,9 +6,14 @@
 namespace drover::engine {
 namespace {
 
-Cost attention_cost(const StepCosts& costs, std::uint32_t rows, std::uint64_t context) {
+Cost attention_cost(const StepCosts& costs, std::uint32_t rows, std::uint64_t context, bool alone) {
+  if (rows == 1) {
+    const std::uint64_t all = context + 1;
+    const std::uint64_t near = alone ? std::min<std::uint64_t>(all, kSplit) : 0;
+    return costs.pair_alone * static_cast<double>(near) + costs.pair_one * static_cast<double>(all - near);
+  }
   const double pairs = static_cast<double>(rows) * (static_cast<double>(context) + (rows + 1.0) / 2);
-  return (rows == 1 ? costs.pair_alone : rows < kTile ? costs.pair_few : costs.pair_tiled) * pairs;
+  return (rows < kTile ? costs.pair_few : costs.pair_tiled) * pairs;
 }
 
 // Takes the next pass out of `rows`: from the first sequence that has any left, those whose numbers follow one another.
@@ -27,12 +32,13 @@ Cost take_adjacent(const StepCosts& costs, std::uint32_t most, std::span<StepRow
   }
   equal = std::max(1U, std::min(equal, most / std::max(sequences, 1U)));
   Cost cost = weights_cost(costs, equal * sequences);
+  const bool alone = sequences == 1;
   sequences = 0;
   for (StepRows& each : rows) {
     if (!follows(each)) continue;
     ++sequences;
     last = each.slot;
-    cost += attention_cost(costs, equal, each.context);
+    cost += attention_cost(costs, equal, each.context, alone);
     each.rows -= equal;
     each.context += equal;
   }
@@ -60,7 +66,7 @@ Cost step_cost(const StepCosts& costs, Passes passes, std::uint32_t most, std::s
       std::uint32_t all = 0;
       for (const StepRows& each : rows) {
         all += each.rows;
-        cost += attention_cost(costs, each.rows, each.context);
+        cost += attention_cost(costs, each.rows, each.context, rows.size() == 1);
       }
       cost += weights_cost(costs, all);
       break;

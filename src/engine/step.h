@@ -25,16 +25,21 @@ struct StepCosts {
   Cost many_rows{};              // of more: this, and for each row `row`; no less than the last of the table
   Cost row{};
   // A pair is a row and a token of context it looks back at. Its cost depends on how many rows of its sequence the pass
-  // has: one; fewer than kTile; more.
+  // has: one; fewer than kTile; more. One row whose pass has no other sequence costs more for the first kSplit tokens,
+  // since fewer heads that look at the same keys come one after another then.
   Cost pair_alone{};
+  Cost pair_one{};
   Cost pair_few{};
   Cost pair_tiled{};
   Cost handover{};  // from the arrival of a request to the step that begins to read its prompt, if nothing else runs
-  Cost copy{};      // of a token of context between a slot and the host's memory
+  Cost copy{};      // of a token of context from a slot to the host's memory. The way back is short: no new memory
 };
 
 // Rows of a sequence from which llama.cpp's attention reads the context once a tile (GGML_FA_TILE_Q).
 inline constexpr std::uint32_t kTile = 64;
+// Tokens of context from which llama.cpp's attention divides them, and no longer the heads, between its threads, if the
+// pass has one sequence alone.
+inline constexpr std::uint32_t kSplit = 512;
 
 // How a step is divided into passes.
 enum class Passes : std::uint8_t {

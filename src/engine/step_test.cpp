@@ -48,12 +48,13 @@ TEST(Step, is_divided_into_passes) {
 }
 
 TEST(Step, attention_costs_by_pairs_of_a_row_and_what_it_looks_back_at) {
-  const StepCosts costs{.pair_alone = Cost{100}, .pair_few = Cost{10}, .pair_tiled = Cost{1}};
+  const StepCosts costs{.pair_alone = Cost{100}, .pair_one = Cost{1000}, .pair_few = Cost{10}, .pair_tiled = Cost{1}};
   const auto of = [&](std::uint32_t count, std::uint64_t context) {
     StepRows rows[] = {{.slot = 0, .rows = count, .context = context}};
     return step_cost(costs, Passes::adjacent, 1024, rows).count();
   };
   EXPECT_EQ(of(1, 9), 100 * 10) << "with itself";
+  EXPECT_EQ(of(1, kSplit + 4), 100 * kSplit + 1000 * 5);
   EXPECT_EQ(of(2, 9), 10 * (10 + 11));
   EXPECT_EQ(of(kTile, 0), kTile * (kTile + 1) / 2);
 }
