@@ -88,7 +88,7 @@ TEST(Layers, no_include_points_down_or_sideways) {
 }
 
 TEST(Layers, pure_layers_read_no_clock_and_no_chance_and_start_no_thread) {
-  const std::vector<std::string> pure = {"http", "api", "fleet", "engine", "balance", "guard"};
+  const std::vector<std::string> pure = {"http", "api", "fleet", "engine", "calibrate", "balance", "guard"};
   const std::regex banned(
       R"((system_clock|steady_clock|high_resolution_clock)::now|random_device|\brand\(|std::(thread|mutex|jthread)\b|\bgetenv\b|clock_gettime|net/(loop|stream|network|linux))");
   for (const SourceFile& file : source_files()) {
