@@ -15,9 +15,9 @@ bool decides(const Measurement& row);
 struct Fit {
   engine::StepCosts costs;
   std::vector<Orders> orders;  // by recording: in which order requests of one moment came, as far as they decided
-  double typical_error =
-      0;  // of the times that decided: root of the mean square of log(model / measured), outliers damped
-  std::size_t times = 0;  // that decided
+  // Root of the mean square of log(model / measured), outliers damped, over the times that decided.
+  double typical_error = 0;
+  std::size_t times = 0;
   int rounds = 0;
 };
 

@@ -19,8 +19,8 @@ constexpr Cost kLeastStep{1e-6};
 
 std::unique_ptr<PromptCache> make_cache(const RunnerSettings& settings) {
   switch (settings.kind) {
-    case Kind::llama_cpp: return std::make_unique<SlotCache>(settings.slots, settings.reuse, settings.host_cache);
-    case Kind::vllm:
+    case EngineKind::llama_cpp: return std::make_unique<SlotCache>(settings.slots, settings.reuse, settings.host_cache);
+    case EngineKind::vllm:
       return std::make_unique<BlockCache>(settings.slots,
                                           BlockSettings{.blocks = settings.blocks, .tokens = settings.block_tokens});
   }

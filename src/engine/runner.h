@@ -54,13 +54,13 @@ struct RunnerEvent {
   JobUsage usage{};         // finished
 };
 
-enum class Kind : std::uint8_t {
+enum class EngineKind : std::uint8_t {
   llama_cpp,  // slots that remember, the host's memory behind them; passes of adjacent slots
   vllm,       // blocks shared by all; one pass a step
 };
 
 struct RunnerSettings {
-  Kind kind = Kind::llama_cpp;
+  EngineKind kind = EngineKind::llama_cpp;
   std::uint32_t slots = 1;
   std::uint32_t context = 4096;  // tokens of each slot
   std::uint32_t batch = 1024;    // tokens of a step, all slots together
@@ -134,7 +134,7 @@ class Runner {
   void begin(Mono now);
   void plan_reading();
   void plan_decoding();
-  Passes passes() const { return settings_.kind == Kind::llama_cpp ? Passes::adjacent : Passes::joint; }
+  Passes passes() const { return settings_.kind == EngineKind::llama_cpp ? Passes::adjacent : Passes::joint; }
   bool alone_in_pass(std::size_t i) const;
   void cut(Mono at);
   bool take_steps(Mono now, std::vector<RunnerEvent>& events);

@@ -12,7 +12,7 @@ constexpr std::uint64_t kRequests = 10'000;
 constexpr std::uint64_t kTalks = 50;
 
 void BM_Replay(benchmark::State& state) {
-  const auto kind = state.range(1) == 0 ? Kind::llama_cpp : Kind::vllm;
+  const auto kind = state.range(1) == 0 ? EngineKind::llama_cpp : EngineKind::vllm;
   const auto slots = static_cast<std::uint32_t>(state.range(0));
   for (auto each : state) {
     Runner runner(card_named("fast")->costs,

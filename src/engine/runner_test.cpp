@@ -215,7 +215,7 @@ TEST(Runner, tells_the_same_ends_whether_or_not_it_tells_every_token) {
   costs.pair_few = Cost{0.005};
   costs.handover = Cost{3};
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-    for (const Kind kind : {Kind::llama_cpp, Kind::vllm}) {
+    for (const EngineKind kind : {EngineKind::llama_cpp, EngineKind::vllm}) {
       std::map<JobId, Duration> ends[2];
       for (const bool every_token : {false, true}) {
         Random random(seed);
