@@ -18,7 +18,7 @@ nodes:
 FAULTS = {
     "1:9": ["listen", "99999", "IP:PORT"],
     "2:1": ['unknown key "polcy"', 'did you mean "policy"?'],
-    "3:9": ["policy is least_conections", "least_connections or round_robin"],
+    "3:9": ["policy is least_conections", "least_connections, least_loaded, round_robin"],
     "5:10": ["timeouts.drain is soon", "a duration"],
     "7:12": ["nodes[0].name"],
     "8:41": ["nodes[1].weight is -1", "from 1 to 100"],
