@@ -20,6 +20,7 @@ const std::vector<std::vector<std::string>> kLayers = {{"base"},
                                                        {"http"},
                                                        {"wire"},
                                                        {"api"},
+                                                       {"traces"},
                                                        {"fleet"},
                                                        {"engine"},
                                                        {"calibrate"},
@@ -28,7 +29,8 @@ const std::vector<std::vector<std::string>> kLayers = {{"base"},
                                                        {"observe"},
                                                        {"config"},
                                                        {"gateway"},
-                                                       {"agent", "sim", "load", "plan"},
+                                                       {"agent", "sim", "plan"},
+                                                       {"load"},
                                                        {"world"},
                                                        {"cli"}};
 
@@ -88,7 +90,7 @@ TEST(Layers, no_include_points_down_or_sideways) {
 }
 
 TEST(Layers, pure_layers_read_no_clock_and_no_chance_and_start_no_thread) {
-  const std::vector<std::string> pure = {"http", "api", "fleet", "engine", "calibrate", "balance", "guard"};
+  const std::vector<std::string> pure = {"http", "api", "traces", "fleet", "engine", "calibrate", "balance", "guard"};
   const std::regex banned(
       R"((system_clock|steady_clock|high_resolution_clock)::now|random_device|\brand\(|std::(thread|mutex|jthread)\b|\bgetenv\b|clock_gettime|net/(loop|stream|network|linux))");
   for (const SourceFile& file : source_files()) {
