@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/load_settings.h"
+
 namespace drover::cli {
 
 struct UpArguments {
@@ -41,6 +43,8 @@ struct FitArguments {
   bool json = false;
 };
 int run_fit(const FitArguments& arguments);
+
+int run_load(const LoadArguments& arguments);
 
 struct WorldArguments {
   std::uint64_t seed = 1;

@@ -36,6 +36,14 @@ std::string human_duration(double duration) {
   return fmt::format("{}d{}h", days, hours);
 }
 
+std::string human_latency(Duration time) {
+  const double milliseconds = seconds(time) * 1000;
+  const bool short_one = milliseconds < 999.5;
+  const double number = short_one ? milliseconds : milliseconds / 1000;
+  const int digits = number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", number, digits, short_one ? "ms" : "s");
+}
+
 std::string human_rate(double events_per_second) {
   if (!(events_per_second >= 0 && events_per_second < 1e12)) return "0";
   if (events_per_second > 0 && events_per_second < 9.95) return fmt::format("{:.1f}", events_per_second);

@@ -7,6 +7,58 @@
 #include "cli/status_command.h"
 #include "cli/version.h"
 
+namespace drover::cli {
+namespace {
+
+CLI::App* add_load(CLI::App& app, LoadArguments& load) {
+  auto* command = app.add_subcommand("load", "puts load on any Ollama or OpenAI server, and says how it bore it");
+  command->add_option("url", load.url, "of the server, as http://127.0.0.1:11435")->required();
+  command->add_option("--model", load.model, "default: the first one that the server lists");
+  command->add_option("--api", load.api, "ollama, ollama-generate, openai or openai-completions")
+      ->capture_default_str();
+  command->add_flag("--no-stream", load.no_stream, "answers as a whole");
+  command->add_option("--header", load.headers, "\"Name: value\" for each request; may be repeated")
+      ->allow_extra_args(false);
+
+  auto* rate =
+      command->add_option("--rate", load.rate, "requests a second, whatever becomes of those before (open loop)");
+  command->add_flag("--poisson", load.poisson, "at random moments instead of evenly")->needs(rate);
+  auto* concurrency =
+      command->add_option("--concurrency", load.concurrency, "requests at a time, the next when one ends (closed loop)")
+          ->check(CLI::Range(1, 100'000));
+  auto* trace = command->add_option("--trace", load.trace, "requests when and as large as this file has them");
+  command->add_option("--speed", load.speed, "so many times as fast as the trace was")
+      ->capture_default_str()
+      ->needs(trace);
+  command->add_option("--first", load.first, "only so much of the trace, as 10m")->needs(trace);
+  rate->excludes(concurrency)->excludes(trace);
+  concurrency->excludes(trace);
+  command->add_option("--time", load.time, "nothing is sent later (default: 30s where nothing else ends it)");
+  command->add_option("--requests", load.requests, "nothing is sent after so many")->check(CLI::PositiveNumber);
+  command->add_option("--prompt-tokens", load.prompt_tokens, "of each prompt: 100, or 100-400")->capture_default_str();
+  command->add_option("--answer-tokens", load.answer_tokens, "of each answer at most")->capture_default_str();
+  command->add_option("--seed", load.seed, "decides sizes, texts and moments")->capture_default_str();
+
+  command->add_option("--max-outstanding", load.max_outstanding, "requests at once; one more is dropped and counted")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_option("--timeout", load.timeout, "for one request")->capture_default_str();
+  command->add_option("--sim-seed", load.sim_seed,
+                      "the nodes are those of 'drover sim' with this seed: every token is checked");
+  command->add_option("--goal", load.goal, "what counts as goodput: ttft<2s,tpot<100ms");
+  command
+      ->add_option("--assert", load.assertions,
+                   "p95(ttft)<2s, errors<1%: exit code 1 if it does not hold; may be repeated")
+      ->allow_extra_args(false);
+  command->add_flag("--json", load.json, "the report for scripts");
+  command->add_option("--csv", load.csv, "a file for one line a request");
+  command->add_flag("--plain", load.plain, "plain lines instead of the live screen");
+  return command;
+}
+
+}  // namespace
+}  // namespace drover::cli
+
 int main(int argc, char** argv) {
   using namespace drover::cli;
   CLI::App app{"Drover makes many inference servers on many GPUs look like one fast, safe Ollama.", "drover"};
@@ -52,6 +104,9 @@ int main(int argc, char** argv) {
   fit_command->add_option("files", fit.files, "measurements (bench/engine/measure makes them)")->required();
   fit_command->add_option("--predict", fit.predict, "compare the model with an open loop; may be repeated");
   fit_command->add_flag("--json", fit.json, "for scripts");
+
+  LoadArguments load;
+  auto* load_command = add_load(app, load);
 
   WorldArguments world;
   auto* world_command =
@@ -99,6 +154,7 @@ int main(int argc, char** argv) {
   if (check_command->parsed()) return run_check(config, json);
   if (sim_command->parsed()) return run_sim(sim);
   if (fit_command->parsed()) return run_fit(fit);
+  if (load_command->parsed()) return run_load(load);
   if (world_command->parsed()) return run_world_command(world);
   if (status_command->parsed()) return run_status(admin, json);
   return run_nodes(admin, json);

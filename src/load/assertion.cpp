@@ -105,7 +105,9 @@ Assertion::Verdict Assertion::check(const Time& time, const Report& report) cons
   const Duration seen = time.summary == Summary::max    ? times.max()
                         : time.summary == Summary::mean ? times.mean()
                                                         : times.quantile(time.part);
-  return {holds(seen, relation_, time.limit), fmt::format("{:.4g}s", seconds(seen))};
+  const bool is_short = seen < std::chrono::seconds(1);
+  return {holds(seen, relation_, time.limit),
+          fmt::format("{:.4g}{}", seconds(seen) * (is_short ? 1000 : 1), is_short ? "ms" : "s")};
 }
 
 Assertion::Verdict Assertion::check(const Share& share, const Report& report) const {

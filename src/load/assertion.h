@@ -20,7 +20,7 @@ class Assertion {
 
   struct Verdict {
     bool holds;
-    std::string seen;  // the value that was compared: "1.25s", "3", "0.2%"
+    std::string seen;  // the value that was compared: "1.25s", "80ms", "3", "0.2%"
   };
   // A time that nothing was measured of holds nothing.
   Verdict check(const Report& report) const;

@@ -85,7 +85,9 @@ net::Task<Ending> Client::read_answer(wire::ClientConnection& connection, TokenC
     tap.feed(piece.payload);
     check.feed(piece.payload);
     messages_ += tap.messages() - before;
-    if (tap.first_token_seen() && !outcome.first_token) outcome.first_token = since_start();
+    // An answer that comes as a whole shows nothing of its first token.
+    const bool streamed = framing != api::Framing::single;
+    if (streamed && tap.first_token_seen() && !outcome.first_token) outcome.first_token = since_start();
     if (piece.state == wire::BodyDecoder::State::done) break;
     if (piece.state == wire::BodyDecoder::State::error) {
       seen.broke = ErrorCode::protocol;

@@ -42,6 +42,7 @@ void Run::stop() {
 Progress Run::progress() const {
   return {.elapsed = client_.since_start(),
           .sent = next_number_,
+          .ended = report_.requests(),
           .outstanding = outstanding_,
           .messages = client_.messages(),
           .sending = sending_};

@@ -15,7 +15,8 @@ namespace drover::load {
 struct Progress {
   Duration elapsed{};
   std::uint64_t sent = 0;       // requests that were due so far
-  std::size_t outstanding = 0;  // of those, not ended
+  std::uint64_t ended = 0;      // of those
+  std::size_t outstanding = 0;  // the others
   std::uint64_t messages = 0;   // of all answers: about one token each
   bool sending = true;          // more will come
 };

@@ -89,6 +89,16 @@ TEST(Run, every_token_of_every_dialect_is_right) {
   }
 }
 
+TEST(Run, an_answer_in_one_piece_has_no_first_token) {
+  World world;
+  Settings settings = settings_of(OpenLoop{.rate = 10}, 2);
+  settings.stream = false;
+  const Report report = world.run(settings);
+  EXPECT_EQ(report.times(Figure::e2e).count(), 2U);
+  EXPECT_EQ(report.times(Figure::ttft).count(), 0U);
+  EXPECT_EQ(report.times(Figure::tpot).count(), 0U);
+}
+
 TEST(Run, another_seed_is_noticed) {
   World world;
   Settings settings = settings_of(OpenLoop{.rate = 10}, 3);
