@@ -65,6 +65,11 @@ class Scenario(CommandTest):
         self.speedup = 5  # it loads its model anew, and nobody wants to wait for that
         self.nodes[0] = self.start_node(self.nodes[0].url.removeprefix("http://"))
 
+    def retries(self):
+        """How many requests the gateway began more than once."""
+        lines = (self.folder / "access.log").read_text().splitlines()
+        return sum('"drover.attempts":1' not in line and "attempts" in line for line in lines)
+
     def queue(self):
         """Of /api/status: who waits and who is in flight now."""
         return request(self.gateway.admin + "/api/status")["queue"]

@@ -46,10 +46,6 @@ class Crash(Scenario):
         self.check_node_serves_again()
         self.check_at_rest()
 
-    def retries(self):
-        lines = (self.folder / "access.log").read_text().splitlines()
-        return sum('"drover.attempts":1' not in line and "attempts" in line for line in lines)
-
     def test_streams(self):
         count, rate = sized(1000, 240), 40
         self.start_fleet(speedup=1)  # a stream takes about four seconds
