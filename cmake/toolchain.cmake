@@ -16,6 +16,8 @@ function(add_static_library target file)
 endfunction()
 add_static_library(zstd-static libzstd.a)
 add_static_library(yaml-cpp-static libyaml-cpp.a)
+add_static_library(ssl-static libssl.a)
+add_static_library(crypto-static libcrypto.a)
 
 add_compile_options(-fPIE)  # libraries too: all end in programs, and share one precompiled header
 add_compile_options(-fno-omit-frame-pointer)

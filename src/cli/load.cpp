@@ -84,12 +84,13 @@ class LoadCommand {
         plan_(std::move(plan)),
         live_(!arguments.plain && !arguments.json && can_draw(STDOUT_FILENO)),
         loop_(clock_),
-        network_(loop_),
+        plain_network_(loop_),
         signals_(loop_, {SIGINT, SIGTERM}),
         running_(loop_),
         watching_(loop_) {}
 
   int run() {
+    if (!secure()) return 2;
     if (!arguments_.csv.empty() && !file_.open(arguments_.csv)) return 1;
     running_.spawn(work());
     loop_.run();
@@ -115,6 +116,18 @@ class LoadCommand {
     loop_.stop();
   }
 
+  // Prepares for an https:// address, if it is one. False: that cannot be, and has been said.
+  bool secure() {
+    const http::BaseUrl& target = plan_.settings.target;
+    if (target.scheme != http::Scheme::https) return true;
+    auto client = net::TlsClient::make(arguments_.tls);
+    if (!client) return fail(client.error().detail);
+    secured_ = std::make_unique<net::TlsNetwork>(plain_network_, std::move(*client), target.host);
+    return true;
+  }
+
+  net::Network& network() { return secured_ == nullptr ? static_cast<net::Network&>(plain_network_) : *secured_; }
+
   // Finds the server and a model. False: there is none, and that has been said.
   net::Task<bool> prepare() {
     load::Settings& settings = plan_.settings;
@@ -122,13 +135,19 @@ class LoadCommand {
         co_await resolver_.resolve(loop_, settings.target.host, settings.target.port, loop_.now() + kPatience);
     if (!endpoints) co_return fail(endpoints.error().detail);
     const net::Endpoint target = endpoints->front();
+    if (secured_ != nullptr) {
+      const auto stream = co_await secured_->dial(target, loop_.now() + kPatience);
+      if (!stream && !secured_->fault().empty()) {
+        co_return fail(fmt::format("{} (--ca names whom to trust)", secured_->fault()));
+      }
+    }
     if (settings.model.empty()) {
       const bool found = co_await find_model(target);
       if (!found) co_return false;
     }
     auto schedule = load::make_schedule(settings);
     if (!schedule) co_return fail(schedule.error().detail);
-    run_ = std::make_unique<load::Run>(network_, target, settings, std::move(*schedule), plan_.goal,
+    run_ = std::make_unique<load::Run>(network(), target, settings, std::move(*schedule), plan_.goal,
                                        [this](const load::Outcome& outcome) { file_.add(outcome); });
     co_return true;
   }
@@ -136,11 +155,12 @@ class LoadCommand {
   net::Task<bool> find_model(net::Endpoint target) {
     load::Settings& settings = plan_.settings;
     wire::CallRequest request{.target = settings.target.path + "/v1/models", .host = http::authority(settings.target)};
-    const auto listing = co_await wire::call(network_, target, std::move(request), loop_.now() + kPatience);
+    const auto listing = co_await wire::call(network(), target, std::move(request), loop_.now() + kPatience);
     if (!listing) co_return fail(fmt::format("{}; name a model with --model", listing.error().detail));
     const auto model = first_model(listing->body);
     if (!model) {
-      co_return fail(fmt::format("{} lists no model; name one with --model", http::to_text(settings.target)));
+      co_return fail(fmt::format("{} lists no model (it answered {}); name one with --model",
+                                 http::to_text(settings.target), listing->status));
     }
     settings.model = *model;
     if (settings.sim_seed && sim::known_model(*model) == nullptr) {
@@ -218,7 +238,8 @@ class LoadCommand {
   bool live_;
   SystemClock clock_;
   net::LinuxLoop loop_;
-  net::LinuxNetwork network_;
+  net::LinuxNetwork plain_network_;
+  std::unique_ptr<net::TlsNetwork> secured_;  // null: not asked for
   net::SignalSource signals_;
   net::SystemResolver resolver_;
   OutcomeFile file_;

@@ -83,8 +83,8 @@ Result<std::variant<load::OpenLoop, load::ClosedLoop, load::TraceLoop>> read_arr
 Result<load::Settings> read_settings(const LoadArguments& arguments) {
   auto target = http::parse_base_url(arguments.url);
   if (!target) return wrong(target.error().detail);
-  if (target->scheme == http::Scheme::https) {
-    return wrong(fmt::format("{}: https is not spoken yet; name an http:// address", arguments.url));
+  if (target->scheme == http::Scheme::http && (arguments.tls.insecure || !arguments.tls.ca_file.empty())) {
+    return wrong(fmt::format("--ca and --insecure are for https:// addresses; {} is none", arguments.url));
   }
   const auto api = std::ranges::find(kApis, arguments.api, &Api::name);
   if (api == std::end(kApis)) {

@@ -8,6 +8,7 @@
 
 #include "load/assertion.h"
 #include "load/settings.h"
+#include "net/tls_stream.h"
 
 namespace drover::cli {
 
@@ -17,6 +18,7 @@ struct LoadArguments {
   std::string api = "ollama";
   bool no_stream = false;
   std::vector<std::string> headers;  // `Name: value`
+  net::TlsTrust tls;                 // for https://
   std::optional<double> rate;
   bool poisson = false;
   std::optional<std::size_t> concurrency;

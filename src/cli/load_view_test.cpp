@@ -158,8 +158,8 @@ TEST_P(WrongArguments, are_told_with_what_would_be_right) {
 INSTANTIATE_TEST_SUITE_P(
     Load, WrongArguments,
     testing::Values(
-        WrongCase{"https", [](LoadArguments& load) { load.url = "https://gpu"; },
-                  "https://gpu: https is not spoken yet; name an http:// address"},
+        WrongCase{"ca", [](LoadArguments& load) { load.tls.ca_file = "ca.pem"; },
+                  "--ca and --insecure are for https:// addresses; http://gpu:8080 is none"},
         WrongCase{"api", [](LoadArguments& load) { load.api = "anthropic"; },
                   "--api is \"anthropic\"; expected ollama, ollama-generate, openai or openai-completions"},
         WrongCase{"rate", [](LoadArguments& load) { load.rate = 0; },

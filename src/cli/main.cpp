@@ -20,6 +20,10 @@ CLI::App* add_load(CLI::App& app, LoadArguments& load) {
   command->add_option("--header", load.headers, "\"Name: value\" for each request; may be repeated")
       ->allow_extra_args(false);
 
+  command->add_option("--ca", load.tls.ca_file,
+                      "PEM file of whom to trust with https:// (default: whom the system trusts)");
+  command->add_flag("--insecure", load.tls.insecure, "with https://, trust anybody");
+
   auto* rate =
       command->add_option("--rate", load.rate, "requests a second, whatever becomes of those before (open loop)");
   command->add_flag("--poisson", load.poisson, "at random moments instead of evenly")->needs(rate);

@@ -32,6 +32,7 @@ std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> p
 
 void Stream::became_readable() {
   if (reader_ != nullptr) reader_->wake();
+  if (outer_ != nullptr) outer_->became_readable();
 }
 
 void Stream::became_writable() {
@@ -53,11 +54,13 @@ void Stream::became_writable() {
     }
   }
   if (writer_ != nullptr) writer_->wake();
+  if (outer_ != nullptr && unsent() == 0) outer_->became_writable();
 }
 
 void Stream::peer_hung_up() {
   hung_up_ = true;
   if (watcher_ != nullptr) watcher_->cancel();
+  if (outer_ != nullptr) outer_->peer_hung_up();
   became_readable();
 }
 

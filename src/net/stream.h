@@ -81,6 +81,10 @@ class Stream {
   virtual Attempt try_write(std::span<const std::string_view> pieces) = 0;
   virtual Loop& loop() = 0;
 
+  // For a stream around another one, such as TLS: it tries what the inner one can do, and hears what that hears.
+  static Attempt try_read_of(Stream& inner, std::span<char> into) { return inner.try_read(into); }
+  void listen_to(Stream& inner) { inner.outer_ = this; }
+
   // For the worlds: something changed.
   void became_readable();
   void became_writable();  // sends what is kept
@@ -96,6 +100,7 @@ class Stream {
   Flow* reader_ = nullptr;
   Flow* writer_ = nullptr;
   Flow* watcher_ = nullptr;  // cancelled when the peer hangs up
+  Stream* outer_ = nullptr;  // the stream around this one, which owns it
   std::string unsent_;
   std::size_t unsent_offset_ = 0;
   Mono last_progress_{};

@@ -8,7 +8,7 @@ import unittest
 
 from harness import CommandTest, drover
 
-COMMANDS = ["up", "serve", "check", "sim", "status", "nodes"]
+COMMANDS = ["up", "serve", "check", "sim", "load", "status", "nodes"]
 GLIBC = {"linux-vdso.so.1", "libc.so.6", "libm.so.6", "libresolv.so.2"}  # the last of them where a sanitizer is built in
 
 
@@ -29,7 +29,7 @@ class Binary(CommandTest):
         done = drover("--version")
         self.assertEqual(done.code, 0)
         self.assertRegex(done.output, r"^drover \d+\.\d+\.\d+ \(commit \w+\+?\)\n")
-        self.check_all_in(done.output, "Clang 19", "yaml-cpp")
+        self.check_all_in(done.output, "Clang 19", "yaml-cpp", "OpenSSL 3")
 
     def test_help_names_every_command(self):
         done = drover("--help")

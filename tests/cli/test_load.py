@@ -106,6 +106,16 @@ class Load(CommandTest):
         self.assertEqual((done.code, done.output), (1, ""))
         self.check_all_in(done.errors, "connect_refused", "--model")
 
+    def test_a_server_that_speaks_no_tls_is_told(self):
+        done = self.drover("load", self.node.url.replace("http:", "https:"))
+        self.assertEqual((done.code, done.output), (1, ""))
+        self.check_all_in(done.errors, "TLS with 127.0.0.1: wrong version number")
+
+    def test_a_file_of_whom_to_trust_must_have_certificates(self):
+        done = self.drover("load", "https://127.0.0.1", "--ca", self.write("nothing", "ca.pem"))
+        self.assertEqual((done.code, done.output), (2, ""))
+        self.check_all_in(done.errors, "ca.pem", "certificates")
+
     def test_is_ended_with_the_report_of_what_was_done(self):
         command = self.start("load", self.node.url, "--rate", 20, "--time", "1h", "--answer-tokens", 2000)
         until(lambda: state(self.node.url)["completed"] > 5, "some answers")
