@@ -42,6 +42,22 @@ std::optional<std::string> first_model(std::string_view listing) {
   return std::nullopt;
 }
 
+// Each request at once has a connection. False: there cannot be as many users, and that has been said.
+bool fit_descriptors(load::Settings& settings, std::size_t descriptors) {
+  const std::size_t most = descriptors - std::min(descriptors - 1, kOwnDescriptors);
+  if (const auto* closed = std::get_if<load::ClosedLoop>(&settings.arrivals)) {
+    if (closed->users <= most) return true;
+    complain(fmt::format("--concurrency is {}; the descriptor limit (ulimit -n is {}) allows {}", closed->users,
+                         descriptors, most));
+    return false;
+  }
+  if (settings.max_outstanding > most) {
+    complain(fmt::format("at most {} requests at once: the descriptor limit (ulimit -n) is {}", most, descriptors));
+    settings.max_outstanding = most;
+  }
+  return true;
+}
+
 // One line a request in a file.
 class OutcomeFile {
  public:
@@ -257,12 +273,7 @@ int run_load(const LoadArguments& arguments) {
   ::signal(SIGPIPE, SIG_IGN);
   auto plan = read_load_plan(arguments);
   if (!plan) return complain(plan.error().detail), 2;
-  const std::size_t descriptors = this_machine().descriptors;
-  if (plan->settings.max_outstanding + kOwnDescriptors > descriptors) {
-    plan->settings.max_outstanding = descriptors - std::min(descriptors - 1, kOwnDescriptors);
-    fmt::print(stderr, "drover: at most {} requests at once: the descriptor limit (ulimit -n) is {}\n",
-               plan->settings.max_outstanding, descriptors);
-  }
+  if (!fit_descriptors(plan->settings, this_machine().descriptors)) return 2;
   return LoadCommand(arguments, std::move(*plan)).run();
 }
 

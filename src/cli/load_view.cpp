@@ -14,16 +14,26 @@ using load::End;
 
 std::string count_text(std::uint64_t count) { return human_count(static_cast<std::int64_t>(count)); }
 
+Paint paint_of(End end) {
+  switch (end) {
+    case End::ok: return Paint::good;
+    case End::refused:
+    case End::dropped: return Paint::warning;
+    case End::failed:
+    case End::cut:
+    case End::wrong: return Paint::bad;
+    case End::unfinished: return Paint::plain;
+  }
+  return Paint::plain;
+}
+
 // `530 ok, 3 refused`: the ends that there were, ok in any case.
 std::vector<Piece> end_pieces(const load::Report& report) {
-  std::vector<Piece> pieces{{fmt::format("{} ok", count_text(report.count(End::ok))), Paint::good}};
+  std::vector<Piece> pieces{{fmt::format("{} ok", count_text(report.count(End::ok))), paint_of(End::ok)}};
   for (const End end : {End::refused, End::failed, End::cut, End::wrong, End::dropped, End::unfinished}) {
     const std::uint64_t count = report.count(end);
     if (count == 0) continue;
-    pieces.push_back({fmt::format(", {} {}", count_text(count), name(end)), end == End::unfinished ? Paint::plain
-                                                                            : end == End::refused || end == End::dropped
-                                                                                ? Paint::warning
-                                                                                : Paint::bad});
+    pieces.push_back({fmt::format(", {} {}", count_text(count), name(end)), paint_of(end)});
   }
   return pieces;
 }

@@ -36,6 +36,7 @@ class Client::TokenCheck {
   }
   std::string_view wrong() const {
     if (!expected_) return {};
+    if (text_ && text_->damaged()) return "a message of the answer is no JSON, or above 16 MiB";
     return *expected_ ? std::string_view((**expected_)->fault()) : std::string_view(expected_->error().detail);
   }
   bool tokens_missing() const { return text_ && !(**expected_)->complete(); }
@@ -83,11 +84,11 @@ net::Task<Ending> Client::read_answer(wire::ClientConnection& connection, TokenC
   for (auto piece = connection.first();;) {
     const std::uint64_t before = tap.messages();
     tap.feed(piece.payload);
-    check.feed(piece.payload);
     messages_ += tap.messages() - before;
     // An answer that comes as a whole shows nothing of its first token.
     const bool streamed = framing != api::Framing::single;
     if (streamed && tap.first_token_seen() && !outcome.first_token) outcome.first_token = since_start();
+    check.feed(piece.payload);
     if (piece.state == wire::BodyDecoder::State::done) break;
     if (piece.state == wire::BodyDecoder::State::error) {
       seen.broke = ErrorCode::protocol;

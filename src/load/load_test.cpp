@@ -1,4 +1,5 @@
 // What is sent, when, and how an answer is judged.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <sstream>

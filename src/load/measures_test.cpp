@@ -190,6 +190,10 @@ TEST(Report, counts_every_request_once) {
   EXPECT_EQ(requests["refused"], 1);
   EXPECT_EQ(json["errors"][0]["kind"], "503 queue_full");
   EXPECT_EQ(json["tokens"]["answer"], 98 * 11);
+  Report with_a_cut_answer = report;
+  with_a_cut_answer.add({.tokens = Tokens{4}, .end = End::cut, .kind = "reset"});
+  EXPECT_EQ(with_a_cut_answer.json()["tokens"]["answer"], 98 * 11);
+  EXPECT_EQ(with_a_cut_answer.json()["tokens"]["all"], 98 * 11 + 4);
   EXPECT_EQ(json["ttft"]["count"], 98);
   EXPECT_DOUBLE_EQ(json["ttft"]["max_ms"].get<double>(), 980);
   EXPECT_EQ(json["slip"]["count"], 99) << "of all that was sent";

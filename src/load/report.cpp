@@ -32,10 +32,11 @@ void Report::add(const Outcome& outcome) {
     times_[static_cast<std::size_t>(figure)].add(*time);
   }
   tokens_ += outcome.tokens;
-  prompt_read_ += outcome.prompt_read;
   if (outcome.end == End::ok) {
-    asked_ += outcome.asked;
     prompt_ += outcome.prompt;
+    prompt_read_ += outcome.prompt_read;
+    asked_ += outcome.asked;
+    answered_ += outcome.tokens;
   }
   span_ = std::max(span_, outcome.ended.value_or(outcome.due));
 }
@@ -58,12 +59,13 @@ Json Report::json() const {
       {"errors", std::move(errors)},
       {"per_second",
        {{"requests", per_second(count(End::ok))}, {"good", per_second(good_)}, {"tokens", per_second(tokens_.value)}}},
-      // Of whole answers: what they were to be, and what the server counted.
+      // All that came; and of whole answers what they were to be and what the server counted.
       {"tokens",
-       {{"prompt_planned", prompt_.value},
+       {{"all", tokens_.value},
+        {"prompt_planned", prompt_.value},
         {"prompt_read", prompt_read_.value},
         {"answer_asked", asked_.value},
-        {"answer", tokens_.value}}}};
+        {"answer", answered_.value}}}};
   for (const Figure figure : kFigures) json[std::string(name(figure))] = json_of(times(figure));
   return json;
 }

@@ -58,7 +58,8 @@ class Report {
   std::uint64_t good_ = 0;
   std::map<std::string, ErrorKind> kinds_;
   std::array<Histogram, kFigures.size()> times_;
-  Tokens tokens_, asked_, prompt_, prompt_read_;
+  Tokens tokens_;
+  Tokens prompt_, prompt_read_, asked_, answered_;  // of whole answers
   Duration span_{};
 };
 

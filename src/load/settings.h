@@ -51,7 +51,7 @@ struct Settings {
   std::uint64_t seed = 1;                   // decides sizes, texts and moments
   std::optional<std::uint64_t> sim_seed{};  // the nodes are simulated, with this seed: every token is checked
 
-  std::size_t max_outstanding = 10'000;         // requests at once; one more is not sent, and counted as dropped
+  std::size_t max_outstanding = 10'000;         // but for users: one more is not sent, and counted as dropped
   Duration timeout = std::chrono::minutes(10);  // for a request, from its sending to its end
   Duration connect_timeout = std::chrono::seconds(10);
 };

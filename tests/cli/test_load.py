@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import unittest
 
 from harness import MODEL, CommandTest, free_port, state, until
@@ -100,6 +101,15 @@ class Load(CommandTest):
             done = self.load(*arguments)
             self.assertEqual((done.code, done.output), (2, ""), done)
             self.check_all_in(done.errors, *words)
+
+    def test_more_than_the_descriptors_allow_is_told(self):
+        limited = ["prlimit", "--nofile=200:200", os.environ["DROVER"], "load", self.node.url, "--requests", "3"]
+        done = subprocess.run([*limited, "--rate", "50"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("at most 136 requests at once: the descriptor limit (ulimit -n) is 200", done.stderr)
+        done = subprocess.run([*limited, "--concurrency", "137"], capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--concurrency is 137", done.stderr)
 
     def test_a_server_that_is_not_there_is_told(self):
         done = self.drover("load", f"127.0.0.1:{free_port()}")

@@ -52,7 +52,7 @@ class Trace(Scenario):
         ends, ttft, e2e, tokens = report["requests"], report["ttft"], report["e2e"], report["tokens"]
         self.figure(f"{ends['all']} requests in {report['seconds']:.1f} s: {ends['refused']} refused, {ends['failed']} failed before "
                     f"their first byte, {ends['wrong']} with a wrong token, {ends['cut']} cut as their node died, each seen as an error; "
-                    f"{tokens['answer']} tokens")
+                    f"{tokens['all']} tokens")
         self.figure(f"to the first token {ttft['p50_ms']:.0f} ms at the median, {ttft['p95_ms']:.0f} ms at the 95th percentile; to the "
                     f"end {e2e['p50_ms']:.0f} and {e2e['p95_ms']:.0f} ms; {ends['good'] / ends['all']:.1%} within the goal; slip "
                     f"{report['slip']['p99_ms']:.1f} ms at the 99th")
