@@ -530,6 +530,28 @@ TEST(Clients, a_load_command_goes_to_one_node_and_an_unload_to_all) {
   world.expect_at_rest();
 }
 
+TEST(Clients, a_command_that_the_end_of_the_grace_meets_is_told_so) {
+  for (const std::string_view body : {R"({"model":"m"})", R"({"model":"m","keep_alive":0})"}) {
+    World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.drain = 1s; }});
+    world.nodes[0]->play({{Hang{}}});
+    const auto got = world.send(post("/api/generate", body), 1min);
+    world.run_for(1s);
+    world.stop();
+    EXPECT_EQ(got->status(), "HTTP/1.1 503") << body;
+    EXPECT_EQ(world.log().back()["drover.reason"], "shutting_down") << body;
+  }
+}
+
+TEST(Clients, an_unload_that_a_node_never_answers_ends_with_a_word) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.request = 5s; }});
+  world.nodes[0]->play({{Hang{}}});
+  const auto got = world.send(post("/api/generate", R"({"model":"m","keep_alive":0})"), 10s);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 503");
+  world.run_for(1min);
+  world.expect_at_rest();
+}
+
 TEST(Reload, new_nodes_serve_and_streams_on_old_ones_are_untouched) {
   World world({.nodes = 2});
   for (auto& node : world.nodes) node->play({chat_stream(50, 100ms)});

@@ -74,11 +74,10 @@ net::Task<bool> answer_nobody(Exchange& exchange) {
       exchange, api::refuse(api::Reason::no_backend, "no node that holds this model can be reached now; try again"));
 }
 
-net::Task<bool> answer_gone(Exchange& exchange) {
-  exchange.outcome = observe::Outcome::cancelled;
-  exchange.reason = api::Reason::client_left;
-  exchange.client.close_after_this();
-  co_return false;
+// A wait for a node ended without its answer.
+net::Task<bool> answer_in_vain(Exchange& exchange, ErrorCode why) {
+  if (why == ErrorCode::cancelled) co_return co_await answer_cancelled(exchange);
+  co_return co_await answer_nobody(exchange);
 }
 
 // Asks one holder after another until one has answered.
@@ -87,8 +86,7 @@ net::Task<bool> ask_in_turn(Exchange& exchange, const fleet::Model& model, std::
     ++exchange.attempts;
     const auto call = start_call(exchange, *node, body, time);
     const auto waited = co_await call->done.notified(exchange.deadline);
-    if (!waited && waited.error() == ErrorCode::cancelled) co_return co_await answer_gone(exchange);
-    if (!waited) co_return co_await answer_nobody(exchange);
+    if (!waited) co_return co_await answer_in_vain(exchange, waited.error());
     if (*call->answer) co_return co_await answer_with(exchange, *node, **call->answer);
   }
   co_return co_await answer_nobody(exchange);
@@ -122,7 +120,7 @@ net::Task<bool> serve_unload(Exchange& exchange, const fleet::Model& model, std:
   const wire::CallAnswer* answer = nullptr;
   for (const auto& [node, call] : calls) {
     const auto waited = co_await call->done.notified(exchange.deadline);
-    if (!waited) co_return co_await answer_gone(exchange);
+    if (!waited) co_return co_await answer_in_vain(exchange, waited.error());
     const Result<wire::CallAnswer>& result = *call->answer;
     if (!result || (answer != nullptr && answer->status < 400)) continue;
     answered_by = node;

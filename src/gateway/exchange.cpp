@@ -58,6 +58,17 @@ net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duratio
                                  body, own.all());
 }
 
+net::Task<bool> answer_cancelled(Exchange& exchange) {
+  exchange.client.close_after_this();
+  if (!exchange.client.stream().hung_up()) {
+    co_return co_await answer_refusal(
+        exchange, api::refuse(api::Reason::shutting_down, "the gateway is shutting down; try again"));
+  }
+  exchange.outcome = observe::Outcome::cancelled;
+  exchange.reason = api::Reason::client_left;
+  co_return false;
+}
+
 net::Task<bool> answer_reject(Exchange& exchange) {
   const http::Reject& reject = exchange.client.refusal();
   const api::Reason reason = api::reason_named(reject.reason).value_or(api::Reason::syntax);

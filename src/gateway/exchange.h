@@ -79,6 +79,10 @@ net::Task<bool> answer_refusal(Exchange& exchange, api::Refusal refusal, Duratio
 net::Task<bool> answer_here(Exchange& exchange, int status, std::string_view content_type, std::string_view body,
                             std::span<const http::Field> own = {});
 
+// The flow was cancelled: the client is gone, or the gateway ends and says so. What is written then leaves at once or
+// not at all.
+net::Task<bool> answer_cancelled(Exchange& exchange);
+
 // Answers what the parsers refused. The connection closes after it: nobody knows where the next request begins.
 net::Task<bool> answer_reject(Exchange& exchange);
 // The body could not be read to its end: answers if there is somebody to answer. False: the connection is over.

@@ -332,19 +332,6 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   }
 }
 
-// The flow was cancelled: the client is gone, or the gateway ends and says so. What is written then leaves at once or
-// not at all.
-net::Task<bool> answer_cancelled(Exchange& exchange) {
-  exchange.client.close_after_this();
-  if (!exchange.client.stream().hung_up()) {
-    co_return co_await answer_refusal(
-        exchange, api::refuse(api::Reason::shutting_down, "the gateway is shutting down; try again"));
-  }
-  exchange.outcome = observe::Outcome::cancelled;
-  exchange.reason = api::Reason::client_left;
-  co_return false;
-}
-
 // What a conversation's requests have in common and others have not: its session, if the client names one, else how its
 // prompt begins. 0: too short to tell.
 std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
