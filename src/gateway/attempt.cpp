@@ -99,10 +99,14 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   const auto sent = co_await send(request);
   if (!sent) co_return std::unexpected(failed(sent.error(), "sending the request"));
   sent_at_ = exchange_.loop().now();
-  const auto waited = co_await await_first_byte();
-  if (!waited) co_return std::unexpected(failed(waited.error(), "waiting for the answer"));
-  const Mono silent_until = after(exchange_.loop().now(), exchange_.settings().silence);
-  const auto head = co_await upstream_->read_head(http::Method::post, std::min(exchange_.deadline, silent_until));
+  std::expected<void, wire::Failure> head;
+  do {
+    const auto waited = co_await await_first_byte();
+    if (!waited) co_return std::unexpected(failed(waited.error(), "waiting for the answer"));
+    const Mono silent_until = after(exchange_.loop().now(), exchange_.settings().silence);
+    head = co_await upstream_->read_head(http::Method::post, std::min(exchange_.deadline, silent_until));
+    // A poller may have told of bytes that were read before: those of the last answer.
+  } while (!head && head.error().code == ErrorCode::timed_out && !upstream_->head_began());
   if (upstream_->interim_heads() > 0) metrics().count(observe::Anomaly::interim, upstream_->interim_heads());
   if (!head) co_return std::unexpected(failed(head.error(), "reading the answer's head"));
   reused_ = false;  // it was alive: what goes wrong from here on is the node's doing
@@ -119,7 +123,9 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   while (piece.state == wire::BodyDecoder::State::more && piece.payload.empty()) {
     const auto more = co_await await_first_byte();
     if (!more) co_return std::unexpected(failed(more.error(), "waiting for the first byte"));
-    const auto bytes = co_await upstream_->stream().read_some(exchange_.deadline);
+    const Mono look_again = std::min(exchange_.deadline, exchange_.loop().now() + kLookEvery);
+    const auto bytes = co_await upstream_->stream().read_some(look_again);
+    if (!bytes && bytes.error() == ErrorCode::timed_out) continue;
     if (!bytes) co_return std::unexpected(failed(wire::Failure{bytes.error()}, "reading the first byte"));
     if (bytes->empty()) co_return std::unexpected(failed(wire::Failure{ErrorCode::closed}, "reading the first byte"));
     piece = upstream_->decode(*bytes);

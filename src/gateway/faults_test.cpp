@@ -489,6 +489,24 @@ TEST(Faults, a_pool_that_keeps_no_connection_keeps_none) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_05_a_late_notice_of_bytes_that_were_read_is_no_first_byte) {
+  std::vector<Script> answers(10, chat_stream(1, 0ms));
+  answers.push_back({Pause{20s}, Send{stream_head() + chunk(done_line()) + kEnd}});
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World world({.nodes = 1, .seed = seed, .network = {.notice = 1ms}, .change = [](GatewaySetup& setup) {
+                   setup.settings.silence = 3s;
+                 }});
+    world.nodes[0]->play(answers);
+    std::string requests;
+    for (std::size_t i = 0; i < answers.size(); ++i) requests += post(kChatPath, kChat);
+    const auto got = world.send(requests, 1min);
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->bytes.find("HTTP/1.1 504"), std::string::npos) << "seed " << seed;
+    EXPECT_EQ(world.nodes[0]->seen().size(), answers.size());
+    world.expect_at_rest();
+  }
+}
+
 TEST(Faults, row_20_a_node_silent_within_its_head_is_no_deadline) {
   World world({.nodes = 1, .change = [](GatewaySetup& setup) { setup.settings.silence = 2s; }});
   world.nodes[0]->play({{Send{"HTTP/1.1 200 OK\r\nContent-"}, Hang{}}});

@@ -37,6 +37,8 @@ class ClientConnection {
   // The node's head, interim ones swallowed (at most 8); owned by this object until the next exchange. Errors:
   // timed_out, cancelled, closed (before any byte), reset, protocol.
   net::Task<std::expected<void, Failure>> read_head(http::Method asked, Mono deadline);
+  // Some of it has come.
+  bool head_began() const { return !head_bytes_.empty() || interim_ > 0; }
   const http::ResponseHead& head() const { return *head_; }
   // It has been passed on: a stream that lasts should not hold it.
   void drop_head();
