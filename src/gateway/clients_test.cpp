@@ -193,7 +193,6 @@ TEST(Clients, row_85_the_last_answer_before_a_shutdown_says_close) {
   EXPECT_TRUE(got->ended);
 }
 
-// ---- bodies
 TEST(Clients, a_connection_that_comes_as_the_drain_begins_does_not_hold_it_up) {
   World world({.nodes = 1});
   world.send("", 10min);
@@ -215,6 +214,22 @@ TEST(Clients, a_connection_that_comes_while_the_drain_begins_does_not_hold_it_up
     world.stop();
     EXPECT_LT(world.now() - began, 5s) << offset << " us after the dial";
   }
+}
+
+TEST(Clients, who_connects_as_the_drain_begins_is_served_refused_or_told_so) {
+  std::size_t told = 0;
+  for (int offset = 0; offset < 600; offset += 10) {
+    World world({.nodes = 1});
+    const auto got = world.send(post(kChatPath, kChat), 1min);
+    world.run_for(std::chrono::microseconds(offset));
+    world.stop();
+    if (!got->connected || got->status() == "HTTP/1.1 200") continue;
+    EXPECT_EQ(got->status(), "HTTP/1.1 503") << offset << " us after the dial";
+    EXPECT_NE(got->bytes.find("x-drover-reason: shutting_down"), std::string::npos) << got->bytes;
+    EXPECT_TRUE(got->ended) << "no reset takes the answer away";
+    ++told;
+  }
+  EXPECT_GT(told, 0U);
 }
 
 // ----------------------------------------------------------------------------------------------------------

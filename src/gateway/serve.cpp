@@ -556,14 +556,17 @@ net::Task<> serve_connection(Worker& worker, std::unique_ptr<net::Stream> stream
   const auto limits = worker.published();  // a connection keeps the limits it began with
   wire::ServerConnection client(*stream, worker.loop(), limits->settings.server);
   worker.metrics().connections_open.add();
-  while (true) {
-    // Two statements, so that the first one's frame is gone before the second, which may last.
-    if (!co_await idle(worker, client)) break;
+  bool asked = false;
+  // Two statements, so that the first one's frame is gone before the second, which may last.
+  while (co_await idle(worker, client)) {
+    asked = true;
     if (!co_await serve_request(worker, client)) break;
   }
   if (client.closing()) {
     co_await stream->drained(0, worker.loop().now() + limits->settings.server.stalled);
     co_await client.linger();
+  } else if (!asked && worker.draining()) {
+    worker.turn_away(std::move(stream), api::Reason::shutting_down);  // its first request may be on its way
   }
   worker.metrics().connections_open.subtract();
 }

@@ -5,6 +5,24 @@
 #include "gateway/serve.h"
 
 namespace drover::gateway {
+namespace {
+
+constexpr std::size_t kLate = 4096;      // connections that wait for a listener which closes; a backlog is no longer
+constexpr std::size_t kTurnedAway = 64;  // that are seen off at once; beyond them a connection closes behind its 503
+constexpr Duration kSeeOff = std::chrono::seconds(1);
+constexpr std::size_t kSeeOffBytes = 64 * 1024;
+
+// What the client still sends is read, so that no reset destroys the answer before it is read.
+net::Task<> see_off(std::unique_ptr<net::Stream> stream, Mono until) {
+  stream->finish();
+  for (std::size_t discarded = 0; discarded < kSeeOffBytes;) {
+    const auto bytes = co_await stream->read_some(until);
+    if (!bytes || bytes->empty()) co_return;
+    discarded += bytes->size();
+  }
+}
+
+}  // namespace
 
 Worker::Worker(std::size_t index, net::Network& network, Shared& shared, observe::MetricShard& metrics, Random random,
                std::shared_ptr<const Published> published, std::size_t max_connections)
@@ -18,6 +36,7 @@ Worker::Worker(std::size_t index, net::Network& network, Shared& shared, observe
       pool_(network, metrics, published_->settings.upstream_idle, published_->settings.kept_per_node),
       acceptors_(network.loop()),
       clients_(network.loop()),
+      turned_away_(network.loop()),
       background_(network.loop()),
       ending_(network.loop()) {}
 
@@ -29,19 +48,31 @@ void Worker::serve(std::unique_ptr<net::Listener> listener) {
 net::Task<> Worker::accept_clients(std::unique_ptr<net::Listener> listener) {
   while (true) {
     auto accepted = co_await listener->accept();
-    if (!accepted) co_return;
+    if (!accepted) break;
     if (clients_.size() >= max_connections_) {
       if (idle_.empty()) {
-        // The kernel has accepted it: better a word than a reset.
-        [[maybe_unused]] const auto written = (*accepted)->write(
-            "HTTP/1.1 503 Service Unavailable\r\nx-drover-reason: connection_limit\r\nRetry-After: 1\r\n"
-            "Content-Length: 0\r\nConnection: close\r\n\r\n");
+        turn_away(std::move(*accepted), api::Reason::connection_limit);
         continue;
       }
       idle_.front().close();
     }
     clients_.spawn(serve_connection(*this, std::move(*accepted)));
   }
+  // The drain begins. Who came before the port is closed is told so.
+  for (std::size_t i = 0; i < kLate; ++i) {
+    auto late = listener->accept_waiting();
+    if (!late) co_return;
+    turn_away(std::move(late), api::Reason::shutting_down);
+  }
+}
+
+void Worker::turn_away(std::unique_ptr<net::Stream> stream, api::Reason reason) {
+  const auto written =
+      stream->write(fmt::format("HTTP/1.1 503 Service Unavailable\r\nx-drover-reason: {}\r\nRetry-After: 1\r\n"
+                                "Content-Length: 0\r\nConnection: close\r\n\r\n",
+                                api::traits(reason).slug));
+  if (!written || turned_away_.size() >= kTurnedAway) return;
+  turned_away_.spawn(see_off(std::move(stream), loop().now() + kSeeOff));
 }
 
 net::Task<> Worker::sweep_pool() {
@@ -65,6 +96,7 @@ net::Task<> Worker::wind_up(Duration grace, std::function<void()> ended) {
   background_.cancel_all();
   co_await clients_.ended();
   co_await background_.ended();
+  co_await turned_away_.ended();
   ended();
 }
 

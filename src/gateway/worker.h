@@ -71,6 +71,9 @@ class Worker final : public GrantSink {
   void await_decision(RequestId request, Ticket& ticket) { tickets_[request] = &ticket; }
   void forget(RequestId request) { tickets_.erase(request); }
 
+  // The kernel has accepted it, nobody has read a request of it: 503 with this reason, rather than a reset.
+  void turn_away(std::unique_ptr<net::Stream> stream, api::Reason reason);
+
   // A flow that outlives its client: a load, a cut that must wait.
   void run_in_background(net::Task<> task) { background_.spawn(std::move(task)); }
 
@@ -110,6 +113,7 @@ class Worker final : public GrantSink {
   net::IntrusiveList<IdleMark, &IdleMark::link_> idle_;  // longest idle first
   net::TaskGroup acceptors_;
   net::TaskGroup clients_;
+  net::TaskGroup turned_away_;
   net::TaskGroup background_;
   net::TaskGroup ending_;
 };

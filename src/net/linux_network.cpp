@@ -214,15 +214,7 @@ class LinuxListener final : public Listener, private LinuxLoop::Watched {
     while (true) {
       const auto waited = co_await Incoming{*this};
       if (!waited) co_return std::unexpected(waited.error());
-      sockaddr_storage storage;
-      socklen_t size = sizeof storage;
-      const int accepted =
-          ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (accepted >= 0) {
-        auto stream = std::make_unique<LinuxStream>(loop_, accepted, to_endpoint(storage));
-        if (stream->start()) co_return stream;
-        continue;
-      }
+      if (auto stream = accept_waiting()) co_return stream;
       if (errno == EAGAIN) pending_ = false;
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         // Edge-triggered: the kernel will not say again that a connection waits. Turn one away with the descriptor
@@ -230,6 +222,19 @@ class LinuxListener final : public Listener, private LinuxLoop::Watched {
         turn_one_away();
         if (!co_await sleep_until(loop_.now() + 100ms)) co_return std::unexpected(ErrorCode::cancelled);
       }
+    }
+  }
+
+  // Null: errno says why.
+  std::unique_ptr<Stream> accept_waiting() override {
+    while (true) {
+      sockaddr_storage storage;
+      socklen_t size = sizeof storage;
+      const int accepted =
+          ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&storage), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (accepted < 0) return nullptr;
+      auto stream = std::make_unique<LinuxStream>(loop_, accepted, to_endpoint(storage));
+      if (stream->start()) return stream;
     }
   }
 

@@ -1,9 +1,10 @@
 // Flows, time and streams: the same flows in the simulated world and on Linux.
 #include <gtest/gtest.h>
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include <array>
 
 #include "net/linux_network.h"
 #include "net/resolver.h"
@@ -363,6 +364,25 @@ TEST(Linux, carries_more_bytes_than_the_sockets_hold) {
   ending.spawn(then_stop(loop, group));
   loop.run();
   EXPECT_TRUE(received == sent) << "received " << received.size() << " bytes";
+}
+
+Task<> dial_both(Network& network, Endpoint to, std::array<std::unique_ptr<Stream>, 2>& dialled) {
+  for (auto& stream : dialled) stream = std::move(*co_await network.dial(to, network.loop().now() + 1s));
+}
+
+TEST(Linux, what_came_before_a_listener_closes_is_taken_without_a_wait) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  TaskGroup group(loop), ending(loop);
+  auto listener = network.listen(kServer, {}).value();
+  std::array<std::unique_ptr<Stream>, 2> dialled;
+  group.spawn(dial_both(network, listener->local(), dialled));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_NE(listener->accept_waiting(), nullptr);
+  EXPECT_NE(listener->accept_waiting(), nullptr);
+  EXPECT_EQ(listener->accept_waiting(), nullptr);
 }
 
 TEST(Linux, a_dial_nobody_answers_is_refused) {

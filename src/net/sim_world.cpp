@@ -334,11 +334,23 @@ class SimListener final : public Listener {
   bool shared() const { return shared_; }
 
   Task<IoResult<std::unique_ptr<Stream>>> accept() override {
-    const auto waited = co_await Incoming{*this};
-    if (!waited) co_return std::unexpected(waited.error());
+    while (true) {
+      const auto waited = co_await Incoming{*this};
+      if (!waited) co_return std::unexpected(waited.error());
+      if (auto stream = accept_waiting()) co_return stream;
+      // As on Linux: one is turned away with a descriptor that was kept for this, the others wait a little.
+      queue_.pop_front();
+      if (!co_await sleep_until(network_.loop().now() + std::chrono::milliseconds(100))) {
+        co_return std::unexpected(ErrorCode::cancelled);
+      }
+    }
+  }
+
+  std::unique_ptr<Stream> accept_waiting() override {
+    if (queue_.empty() || network_.lacks_descriptors()) return nullptr;
     auto stream = std::move(queue_.front());
     queue_.pop_front();
-    co_return stream;
+    return stream;
   }
 
   void connect(std::unique_ptr<Stream> stream) {
@@ -401,6 +413,7 @@ Result<std::unique_ptr<Listener>> SimNetwork::listen(const Endpoint& at, ListenO
 }
 
 Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadline) {
+  if (lacks_descriptors()) co_return std::unexpected(ErrorCode::system);
   const auto reach = [&] {
     const auto found = world_.reach_.find(to);
     return found == world_.reach_.end() ? Reach::normal : found->second;
@@ -427,6 +440,8 @@ Task<IoResult<std::unique_ptr<Stream>>> SimNetwork::dial(Endpoint to, Mono deadl
   chosen.connect(std::make_unique<SimStream>(chosen.network(), link, End::listener, from));
   co_return ours;
 }
+
+bool SimNetwork::lacks_descriptors() const { return world_.clock_.mono() < lacking_until_; }
 
 std::size_t SimNetwork::most_unsent() const {
   std::size_t most = 0;

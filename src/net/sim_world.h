@@ -101,16 +101,20 @@ class SimNetwork final : public Network {
   // As kill -9 of the process: its connections are reset, nobody listens, and nothing that its flows still do while
   // they unwind reaches anybody. There is no way back.
   void crash();
+  // No descriptor is left until then: dials fail, and who comes is turned away.
+  void lack_descriptors(Mono until) { lacking_until_ = until; }
   std::size_t streams() const { return streams_.size(); }  // open ones
   std::size_t most_unsent() const;                         // bytes that one of them keeps
 
  private:
   friend class SimStream;
   friend class SimListener;
+  bool lacks_descriptors() const;
 
   SimWorld& world_;
   SimLoop& loop_;
   bool crashed_ = false;
+  Mono lacking_until_{};  // descriptors
   std::map<std::pair<LinkId, End>, SimStream*> streams_;
   std::vector<SimListener*> listeners_;
 };
