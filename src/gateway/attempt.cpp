@@ -26,7 +26,8 @@ bool is_answer_type(std::string_view content_type) {
 api::Reason reason_for(ErrorCode code, std::string_view slug) {
   switch (code) {
     case ErrorCode::connect_refused:
-    case ErrorCode::unreachable: return api::Reason::no_backend;
+    case ErrorCode::unreachable:
+    case ErrorCode::system: return api::Reason::no_backend;
     case ErrorCode::connect_timed_out: return api::Reason::connect_timeout;
     case ErrorCode::response_timed_out: return api::Reason::first_byte_timeout;
     case ErrorCode::timed_out: return api::Reason::deadline;

@@ -172,7 +172,9 @@ net::Task<> Control::probe(Node& node) {
       failure = models.error();
     }
   }
-  if (node.removed || (failure && failure->code == ErrorCode::cancelled)) co_return;
+  // Where this process has no descriptor left, nothing was learned of the node.
+  const bool unasked = failure && (failure->code == ErrorCode::cancelled || failure->code == ErrorCode::system);
+  if (node.removed || unasked) co_return;
 
   const bool reachable = !failure;
   const bool changed =

@@ -208,6 +208,22 @@ TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_88_a_lack_of_descriptors_is_no_fault_of_the_nodes) {
+  World world({.nodes = 1});
+  const auto got = world.send_in_drops(post(kChatPath, kChat), 10ms);
+  world.run_for(100ms);
+  world.network.lack_descriptors(world.now() + 1min);
+  ASSERT_TRUE(world.run_until([&] { return !got->bytes.empty(); }, 1min));
+  EXPECT_EQ(got->status(), "HTTP/1.1 503");
+  EXPECT_EQ(header(*got, "x-drover-reason"), "no_backend");
+  EXPECT_FALSE(header(*got, "Retry-After").empty());
+  world.run_for(1min);
+  const auto after = world.send(post(kChatPath, kChat, "Connection: close\r\n"), 100ms);
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(after->status(), "HTTP/1.1 200") << "no node went offline for it";
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_08_a_name_that_moves_is_followed_and_one_that_stops_resolving_keeps_its_address) {
   FakeResolver names;
   names.address = net::parse_ip("10.0.0.1", 0);

@@ -302,7 +302,8 @@ observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
   using observe::AttemptOutcome;
   switch (failure.error.code) {
     case ErrorCode::connect_refused:
-    case ErrorCode::unreachable: return AttemptOutcome::refused;
+    case ErrorCode::unreachable:
+    case ErrorCode::system: return AttemptOutcome::refused;
     case ErrorCode::connect_timed_out: return AttemptOutcome::connect_timeout;
     case ErrorCode::reset: return AttemptOutcome::reset_pre;
     case ErrorCode::closed: return AttemptOutcome::eof_pre;
