@@ -173,8 +173,11 @@ Connection::Reply Connection::listing(const api::RouteMatch& match) {
   switch (match.route) {
     case api::Route::root: return {.type = std::string(kPlain), .body = "Ollama is running"};
     case api::Route::version: return {.type = std::string(kJson), .body = version_answer(server_.settings_.version)};
-    case api::Route::tags: return {.type = std::string(kJson), .body = tags_answer(store)};
+    case api::Route::tags:
+      if (server_.faults_.take_listing()) return {.type = std::string(kJson), .body = R"({"models":[]})"};
+      return {.type = std::string(kJson), .body = tags_answer(store)};
     case api::Route::ps:
+      if (server_.faults_.take_listing()) return {.type = std::string(kJson), .body = R"({"models":[]})"};
       return {.type = std::string(kJson),
               .body = ps_answer(server_.node_.running(), server_.loop_.now(), server_.loop_.wall())};
     case api::Route::models: return {.type = std::string(kBareJson), .body = models_answer(store)};

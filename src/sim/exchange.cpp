@@ -228,7 +228,8 @@ net::Task<std::optional<After>> Exchange::fail_at_once() {
     case FaultKind::refuse:
     case FaultKind::silent_end:
     case FaultKind::drip:
-    case FaultKind::crash: break;
+    case FaultKind::crash:
+    case FaultKind::empty_listing: break;
   }
   co_return std::nullopt;
 }

@@ -9,8 +9,9 @@
 namespace drover::sim {
 namespace {
 
-constexpr std::string_view kNames[] = {"refuse", "reset", "stall",   "cut",        "slow_load", "out_of_memory", "busy",
-                                       "error",  "hang",  "garbage", "silent_end", "drip",      "crash"};
+constexpr std::string_view kNames[] = {"refuse",        "reset", "stall", "cut",          "slow_load",
+                                       "out_of_memory", "busy",  "error", "hang",         "garbage",
+                                       "silent_end",    "drip",  "crash", "empty_listing"};
 
 }  // namespace
 
@@ -52,8 +53,16 @@ void Faults::clear() {
 }
 
 std::optional<Fault> Faults::take(std::string_view path) {
-  const auto found =
-      std::ranges::find_if(armed_, [&](const Fault& each) { return each.path.empty() || each.path == path; });
+  return take(std::ranges::find_if(armed_, [&](const Fault& each) {
+    return each.kind != FaultKind::empty_listing && (each.path.empty() || each.path == path);
+  }));
+}
+
+bool Faults::take_listing() {
+  return take(std::ranges::find(armed_, FaultKind::empty_listing, &Fault::kind)).has_value();
+}
+
+std::optional<Fault> Faults::take(std::vector<Fault>::iterator found) {
   if (found == armed_.end()) return std::nullopt;
   if (found->count == 0) return *found;
   --found->count;

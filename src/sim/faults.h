@@ -29,6 +29,7 @@ enum class FaultKind : std::uint8_t {
   silent_end,     // a proper end of the body after n tokens, but no terminator of the answer
   drip,           // from token n on, a byte at a time, `seconds` apart
   crash,          // the runner dies after n tokens, for all its requests
+  empty_listing,  // what it holds and what it runs is listed as nothing; a count of such answers
 };
 std::string_view name(FaultKind kind);
 
@@ -51,10 +52,14 @@ class Faults {
   void clear();
   // The first armed fault that a request to `path` meets; counted.
   std::optional<Fault> take(std::string_view path);
+  // Whether a listing that is asked for now names nothing; counted.
+  bool take_listing();
   bool refusing(Mono now) const { return now < refusing_until_; }
   Json to_json() const;
 
  private:
+  std::optional<Fault> take(std::vector<Fault>::iterator found);
+
   std::vector<Fault> armed_;
   Mono refusing_until_{};
 };
