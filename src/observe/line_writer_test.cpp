@@ -157,6 +157,15 @@ TEST(LineWriter, a_reader_that_left_costs_lines_and_nothing_else) {
   EXPECT_EQ(writer->dropped(), 2U);
 }
 
+TEST(LineWriter, a_full_disk_costs_lines_and_nothing_else) {
+  const auto writer = LineWriter::to_file("/dev/full", {.batch = 1ms}).value();
+  EXPECT_TRUE(writer->write("one\n"));
+  writer->flush(10s);
+  EXPECT_TRUE(writer->write("two\n"));
+  writer->flush(10s);
+  EXPECT_EQ(writer->dropped(), 2U);
+}
+
 TEST(LineWriter, takes_what_fits_exactly_and_no_byte_more) {
   const Pipe pipe;
   const auto writer = LineWriter::to_descriptor(pipe.writer(), {.buffer = Bytes{8}, .batch = 1h, .stop_grace = 10s});
