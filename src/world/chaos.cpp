@@ -23,6 +23,8 @@ Duration gap(Fault fault) {
     case Fault::garbage: return Duration::max();  // by connection: link_faults()
     case Fault::node_crash: return seconds(30);
     case Fault::node_lies: return seconds(40);
+    case Fault::probe_lies: return seconds(15);
+    case Fault::node_moves: return seconds(60);
     case Fault::answer_hang: return seconds(15);
     case Fault::answer_reset:
     case Fault::answer_cut:
@@ -37,6 +39,8 @@ Duration gap(Fault fault) {
     case Fault::slow_load: return seconds(10);
     case Fault::eviction: return seconds(25);
     case Fault::leak: return seconds(30);
+    case Fault::names_fail: return seconds(20);
+    case Fault::no_descriptors: return seconds(20);
     case Fault::clock_step: return seconds(10);
     case Fault::frozen_worker: return seconds(8);
     case Fault::gateway_crash: return seconds(40);
@@ -74,18 +78,19 @@ constexpr std::array kArmed{
     Armed{Fault::answer_drip, sim::FaultKind::drip},       Armed{Fault::answer_hang, sim::FaultKind::hang},
     Armed{Fault::node_lies, sim::FaultKind::hang},         Armed{Fault::out_of_memory, sim::FaultKind::out_of_memory},
     Armed{Fault::server_busy, sim::FaultKind::busy},       Armed{Fault::runner_crash, sim::FaultKind::crash},
-    Armed{Fault::slow_load, sim::FaultKind::slow_load},
+    Armed{Fault::slow_load, sim::FaultKind::slow_load},    Armed{Fault::probe_lies, sim::FaultKind::empty_listing},
 };
 
 }  // namespace
 
-Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Plan& plan, GatewayProcess& gateway,
-             std::vector<std::unique_ptr<NodeProcess>>& nodes, std::vector<std::string> models)
+Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Plan& plan, Names& names,
+             GatewayProcess& gateway, std::vector<std::unique_ptr<NodeProcess>>& nodes, std::vector<std::string> models)
     : world_(world),
       loop_(loop),
       network_(world, loop),
       ledger_(ledger),
       plan_(plan),
+      names_(names),
       gateway_(gateway),
       nodes_(nodes),
       models_(std::move(models)),
@@ -95,7 +100,8 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     fleet::NodeSpec spec;
     spec.name = name_of(i);
-    spec.url = http::parse_base_url(net::to_text(nodes[i]->endpoint())).value();
+    spec.url = http::parse_base_url(fmt::format("http://{}:{}", host_of(i), nodes[i]->endpoint().port)).value();
+    names_.point(host_of(i), nodes[i]->endpoint());
     if (plan.slots > 0) spec.slots = plan.slots;
     first_.nodes.push_back(std::move(spec));
   }
@@ -105,6 +111,7 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
 }
 
 std::string Chaos::name_of(std::size_t node) const { return std::string(1, static_cast<char>('a' + node)); }
+std::string Chaos::host_of(std::size_t node) const { return "node-" + name_of(node); }
 
 std::string Chaos::write_settings() const {
   config::DroverSettings written = settings_;
@@ -156,7 +163,8 @@ net::Task<> Chaos::strike(Fault fault, Random random) {
       ledger_.struck(fault, fmt::format("node={} ms={}", name_of(node), time.count() / 1'000'000));
       co_return co_await break_network(fault, random, node, time);
     }
-    case Fault::node_crash: co_return co_await crash_node(random, node);
+    case Fault::node_crash:
+    case Fault::node_moves: co_return co_await crash_node(fault, random, node);
     case Fault::gateway_crash: co_return co_await crash_gateway(random);
     case Fault::gateway_stop: co_return co_await stop_gateway(random);
     case Fault::eviction: co_return co_await meddle(random, node);
@@ -164,6 +172,13 @@ net::Task<> Chaos::strike(Fault fault, Random random) {
     case Fault::reload: reload(random); break;
     case Fault::bad_reload: reload_badly(random); break;
     case Fault::node_removed: remove_node(random, node); break;
+    case Fault::names_fail: break_names(random); break;
+    case Fault::no_descriptors: {
+      const Duration time = up_to(random, random.chance(0.2) ? seconds(5) : milliseconds(500));
+      gateway_.lack_descriptors(loop_.now() + time);
+      ledger_.struck(fault, fmt::format("ms={}", time.count() / 1'000'000));
+      break;
+    }
     case Fault::clock_step: {
       const auto by = up_to(random, std::chrono::hours(48)) - std::chrono::hours(24);
       ledger_.struck(fault, fmt::format("by={}s", by.count() / 1'000'000'000));
@@ -182,6 +197,7 @@ net::Task<> Chaos::strike(Fault fault, Random random) {
     case Fault::link_stall:
     case Fault::garbage: break;
     case Fault::node_lies:
+    case Fault::probe_lies:
     case Fault::answer_reset:
     case Fault::answer_cut:
     case Fault::answer_stall:
@@ -214,12 +230,28 @@ net::Task<> Chaos::break_network(Fault fault, Random, std::size_t node, Duration
   world_.set_reach(at, net::Reach::normal);
 }
 
-net::Task<> Chaos::crash_node(Random random, std::size_t node) {
+net::Task<> Chaos::crash_node(Fault fault, Random random, std::size_t node) {
   if (!nodes_[node]->running()) co_return;
-  ledger_.struck(Fault::node_crash, "node=" + name_of(node));
+  ledger_.struck(fault, "node=" + name_of(node));
   nodes_[node]->crash();
+  if (fault == Fault::node_moves) move(node);
   co_await net::sleep_until(loop_.now() + up_to(random, random.chance(0.3) ? seconds(12) : milliseconds(600)));
   if (!nodes_[node]->running()) nodes_[node]->start();
+}
+
+// Its machine got another address.
+void Chaos::move(std::size_t node) {
+  const auto at = *net::parse_ip(fmt::format("10.0.{}.{}", ++moves_, node + 1), nodes_[node]->endpoint().port);
+  nodes_[node]->move_to(at);
+  ledger_.set_node(node, at);
+  names_.point(host_of(node), at);
+}
+
+void Chaos::break_names(Random& random) {
+  const Mono until = loop_.now() + up_to(random, random.chance(0.3) ? seconds(40) : seconds(5));
+  const bool silent = random.chance(0.5);
+  ledger_.struck(Fault::names_fail, silent ? "silent" : "unknown");
+  silent ? names_.fall_silent(until) : names_.forget(until);
 }
 
 void Chaos::arm(Fault fault, Random& random, std::size_t node) {
@@ -372,6 +404,8 @@ void Chaos::remove_node(Random&, std::size_t node) {
 void Chaos::heal() {
   healed_ = true;
   world_.forget_link_faults();
+  names_.heal();
+  gateway_.lack_descriptors(loop_.now());
   settings_ = first_;
   // Patient enough for a model to be loaded.
   settings_.timeouts.queue = settings_.timeouts.request = settings_.timeouts.load = seconds(120);

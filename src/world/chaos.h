@@ -11,6 +11,7 @@
 #include "net/sim_world.h"
 #include "net/task.h"
 #include "world/ledger.h"
+#include "world/names.h"
 #include "world/plan.h"
 #include "world/processes.h"
 
@@ -18,8 +19,8 @@ namespace drover::world {
 
 class Chaos {
  public:
-  Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Plan& plan, GatewayProcess& gateway,
-        std::vector<std::unique_ptr<NodeProcess>>& nodes, std::vector<std::string> models);
+  Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Plan& plan, Names& names,
+        GatewayProcess& gateway, std::vector<std::unique_ptr<NodeProcess>>& nodes, std::vector<std::string> models);
 
   // Nodes load most of what they hold; ends by itself.
   void warm(Random random);
@@ -37,7 +38,9 @@ class Chaos {
   net::Task<> strike_often(Fault fault, Random random, Mono until);
   net::Task<> strike(Fault fault, Random random);
   net::Task<> break_network(Fault fault, Random random, std::size_t node, Duration time);
-  net::Task<> crash_node(Random random, std::size_t node);
+  net::Task<> crash_node(Fault fault, Random random, std::size_t node);
+  void move(std::size_t node);
+  void break_names(Random& random);
   net::Task<> crash_gateway(Random random);
   net::Task<> stop_gateway(Random random);
   net::Task<> meddle(Random random, std::size_t node);
@@ -51,12 +54,14 @@ class Chaos {
   net::LinkFaults link_faults(const net::Endpoint& to);
   std::string write_settings() const;
   std::string name_of(std::size_t node) const;
+  std::string host_of(std::size_t node) const;
 
   net::SimWorld& world_;
   net::SimLoop& loop_;
   net::SimNetwork network_;
   Ledger& ledger_;
   const Plan& plan_;
+  Names& names_;
   GatewayProcess& gateway_;
   std::vector<std::unique_ptr<NodeProcess>>& nodes_;
   std::vector<std::string> models_;
@@ -65,6 +70,7 @@ class Chaos {
   std::string yaml_;
   Random link_random_;
   bool healed_ = true;
+  unsigned moves_ = 0;
   std::set<std::size_t> removed_;  // from the settings
   std::set<std::size_t> leaked_;   // lost a connection or a slot: only a new start heals that
   bool gateway_away_ = false;      // somebody stops or starts it

@@ -9,6 +9,9 @@ namespace {
 
 using Event = MessageReader::Event;
 
+// The answer to a connection that nobody reads a request from.
+bool turns_away(const MessageHead& head) { return head.status == 503 && head.find("x-request-id").empty(); }
+
 }  // namespace
 
 std::size_t Request::node_part() const {
@@ -166,7 +169,7 @@ void Ledger::request_bytes(ClientLink& link, net::LinkId id, std::string_view by
     if (event == Event::more || event == Event::broken) return;
     if (event == Event::head) {
       const auto asked = asked_.find(link.requests.head().find("x-request-id"));
-      if (asked == asked_.end()) continue;
+      if (asked == asked_.end() || link.turned_away) continue;
       Request& request = requests_.emplace_back();
       request.asked = asked->second;
       request.life = link.life;
@@ -187,6 +190,7 @@ void Ledger::answer_bytes(ClientLink& link, std::string_view bytes) {
   while (true) {
     const Event event = link.answers.next(bytes);
     if (event == Event::more || event == Event::broken) return;
+    if (event == Event::head && turns_away(link.answers.head())) link.turned_away = true;
     if (link.waiting.empty()) continue;
     Request& request = *link.waiting.front();
     if (event == Event::head) {
@@ -194,6 +198,7 @@ void Ledger::answer_bytes(ClientLink& link, std::string_view bytes) {
       request.status = head.status;
       request.reason = head.find("x-drover-reason");
       request.relayed = !head.find("x-drover-node").empty();
+      request.turned_away = link.turned_away;
       request.streams = head.find("content-type").starts_with("application/x-ndjson") ||
                         head.find("content-type").starts_with("text/event-stream");
       request.first_byte = now();
@@ -258,11 +263,11 @@ void Ledger::attempt_bytes(NodeLink& link, net::LinkId id, std::string_view byte
 
 void Ledger::node_bytes(NodeLink& link, std::string_view bytes) {
   while (true) {
+    if (link.request != nullptr && !bytes.empty()) link.request->attempts[link.attempt].last_byte = now();
     const Event event = link.answers.next(bytes);
     if (event == Event::more || event == Event::broken) return;
     if (link.request == nullptr) continue;
     Attempt& attempt = link.request->attempts[link.attempt];
-    attempt.last_byte = now();
     if (event == Event::head) {
       attempt.status = link.answers.head().status;
     } else if (event == Event::payload) {

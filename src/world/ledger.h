@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,11 +61,12 @@ struct Request {
   bool link_broken = false;           // the network broke its connection
   std::vector<Attempt> attempts{};
 
-  int status = 0;        // of the answer that the gateway gave
-  std::string reason{};  // x-drover-reason of it
-  bool relayed = false;  // the answer is a node's
-  bool streams = false;  // lines or events, by its content type
-  std::string body{};    // of the answer, if it is a node's, as the gateway sent it
+  int status = 0;            // of the answer that the gateway gave
+  std::string reason{};      // x-drover-reason of it
+  bool relayed = false;      // the answer is a node's
+  bool turned_away = false;  // its connection was, before anything of the request was read
+  bool streams = false;      // lines or events, by its content type
+  std::string body{};        // of the answer, if it is a node's, as the gateway sent it
   std::optional<Mono> first_byte{};
   std::optional<Mono> ended{};       // the answer: properly
   std::optional<Mono> broken_off{};  // the gateway closed or reset the connection, and it was not
@@ -84,9 +86,11 @@ struct Look {
   unsigned life;  // of the gateway
   const balance::Snapshot& snapshot;
   Bytes buffered;
-  std::size_t most_unsent;  // of one connection of the gateway
-  bool pauses;              // some node is not read because its client is slow
-  bool stopping;            // SIGTERM was sent
+  std::size_t most_unsent;                      // of one connection of the gateway
+  bool pauses;                                  // some node is not read because its client is slow
+  bool stopping;                                // SIGTERM was sent
+  std::set<std::size_t> alive;                  // nodes whose last probe passed
+  std::span<const std::uint64_t> name_lookups;  // by observe::NameLookup
 };
 
 class Witness {
@@ -149,6 +153,7 @@ class Ledger final : public net::LinkTap {
     std::deque<Request*> waiting{};  // the first one is being answered
     Request* coming = nullptr;
     unsigned life = 0;
+    bool turned_away = false;  // nothing that comes is read as a request any more
   };
   // A connection of the gateway to a node: one request at a time.
   struct NodeLink {

@@ -11,12 +11,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::array<std::string_view, kFaultCount> kFaultNames{
-    "node_refuses",  "node_blackhole", "node_resets",    "node_held",         "link_slow",    "link_reset",
-    "link_stall",    "garbage",        "node_crash",     "node_lies",         "answer_reset", "answer_cut",
-    "answer_stall",  "answer_error",   "answer_garbage", "answer_silent_end", "answer_drip",  "answer_hang",
-    "out_of_memory", "server_busy",    "runner_crash",   "slow_load",         "eviction",     "leak",
-    "clock_step",    "frozen_worker",  "gateway_crash",  "gateway_stop",      "reload",       "bad_reload",
-    "node_removed"};
+    "node_refuses",  "node_blackhole", "node_resets",   "node_held",      "link_slow",      "link_reset",
+    "link_stall",    "garbage",        "node_crash",    "node_lies",      "probe_lies",     "node_moves",
+    "answer_reset",  "answer_cut",     "answer_stall",  "answer_error",   "answer_garbage", "answer_silent_end",
+    "answer_drip",   "answer_hang",    "out_of_memory", "server_busy",    "runner_crash",   "slow_load",
+    "eviction",      "leak",           "names_fail",    "no_descriptors", "clock_step",     "frozen_worker",
+    "gateway_crash", "gateway_stop",   "reload",        "bad_reload",     "node_removed"};
 
 constexpr std::array<std::string_view, kHabitCount> kHabitNames{
     "patient",      "sdk",         "keeps_alive", "pipelines", "leaves",    "leaves_queue", "half_closes",
@@ -127,7 +127,7 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   plan.nodes = between(random, 3, 8);
   plan.workers = between(random, 1, 3);
   plan.slots = static_cast<unsigned>(one_of<std::size_t>(random, {0, 2, 4, 4, 8, 8, 8, 8, 8}));
-  plan.rate = random.chance(0.15) ? 40 : random.chance(0.3) ? 16 : 24;  // some 20 a second reach the gateway
+  plan.rate = random.chance(0.15) ? 46 : random.chance(0.3) ? 18 : 28;  // some 20 a second reach the gateway
   draw_timeouts(random, plan.settings.timeouts);
   draw_limits(random, plan.settings.limits);
   draw_rules(random, plan.settings);

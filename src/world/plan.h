@@ -30,6 +30,8 @@ enum class Fault : std::uint8_t {
   // A node.
   node_crash,  // kill -9, and a new start
   node_lies,   // probes pass, requests hang
+  probe_lies,  // probes pass, and say that it holds no model, or runs none
+  node_moves,  // it comes back under another address; its name follows
   answer_reset,
   answer_cut,  // FIN where more should come
   answer_stall,
@@ -45,13 +47,15 @@ enum class Fault : std::uint8_t {
   eviction,  // somebody unloads a model, or loads another, behind the gateway's back
   leak,      // a stranger leaves a node in the ways that make it lose a connection or a slot
   // The gateway's machine.
-  clock_step,     // of the wall clock, up to a day
-  frozen_worker,  // a thread gets no processor for a while
-  gateway_crash,  // kill -9, and a new start
-  gateway_stop,   // SIGTERM, and a new start
-  reload,         // other settings
-  bad_reload,     // a settings file with a fault in it
-  node_removed,   // by a reload; comes back by another
+  names_fail,      // the name service knows nobody, or says nothing
+  no_descriptors,  // none is left to accept or to dial
+  clock_step,      // of the wall clock, up to a day
+  frozen_worker,   // a thread gets no processor for a while
+  gateway_crash,   // kill -9, and a new start
+  gateway_stop,    // SIGTERM, and a new start
+  reload,          // other settings
+  bad_reload,      // a settings file with a fault in it
+  node_removed,    // by a reload; comes back by another
 };
 inline constexpr std::size_t kFaultCount = static_cast<std::size_t>(Fault::node_removed) + 1;
 std::string_view name(Fault fault);

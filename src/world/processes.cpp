@@ -53,9 +53,9 @@ class GatewayProcess::EventLog final : public Log {
   const Life& life_;
 };
 
-GatewayProcess::GatewayProcess(net::SimWorld& world, std::size_t workers, net::Endpoint listen, net::Endpoint admin,
-                               std::uint64_t seed, GatewayEvents& events)
-    : world_(world), listen_(listen), admin_(admin), seed_(seed), events_(events) {
+GatewayProcess::GatewayProcess(net::SimWorld& world, net::Resolver& names, std::size_t workers, net::Endpoint listen,
+                               net::Endpoint admin, std::uint64_t seed, GatewayEvents& events)
+    : world_(world), names_(names), listen_(listen), admin_(admin), seed_(seed), events_(events) {
   for (std::size_t i = 0; i < workers + 1; ++i) loops_.push_back(std::make_unique<net::SimLoop>(world));
 }
 
@@ -77,7 +77,7 @@ void GatewayProcess::start(const std::string& yaml) {
   CHECK(settings.has_value());
   gateway::GatewayParts parts{.control = *life->networks[0],
                               .workers = std::move(workers),
-                              .resolver = life->resolver,
+                              .resolver = names_,
                               .log = *life->log,
                               .access_line =
                                   [this, at = life.get()](std::string_view line) {
@@ -131,6 +131,11 @@ void GatewayProcess::crash() {
 bool GatewayProcess::is_gone(const Life& life) const {
   constexpr Duration kLongestPost = std::chrono::seconds(10);
   return life.ended && *life.ended + kLongestPost < world_.clock().mono();
+}
+
+void GatewayProcess::lack_descriptors(Mono until) {
+  if (current_ == nullptr) return;
+  for (const auto& network : current_->networks) network->lack_descriptors(until);
 }
 
 std::size_t GatewayProcess::streams() const {

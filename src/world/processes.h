@@ -26,6 +26,8 @@ class NodeProcess {
   bool running() const { return current_ != nullptr; }
   sim::Server& server() { return *current_->server; }
   const net::Endpoint& endpoint() const { return at_; }
+  // Where it listens from its next start on.
+  void move_to(const net::Endpoint& at) { at_ = at; }
   const sim::NodeSettings& settings() const { return settings_; }
   // Forgets what has unwound. False: something still does.
   bool clean_up();
@@ -60,8 +62,8 @@ class GatewayEvents {
 
 class GatewayProcess {
  public:
-  GatewayProcess(net::SimWorld& world, std::size_t workers, net::Endpoint listen, net::Endpoint admin,
-                 std::uint64_t seed, GatewayEvents& events);
+  GatewayProcess(net::SimWorld& world, net::Resolver& names, std::size_t workers, net::Endpoint listen,
+                 net::Endpoint admin, std::uint64_t seed, GatewayEvents& events);
   ~GatewayProcess();
 
   // With the settings of this drover.yaml, which must be right.
@@ -83,6 +85,8 @@ class GatewayProcess {
     frozen_until_ = std::max(frozen_until_, until);
   }
   Mono frozen_until() const { return frozen_until_; }
+  // Until then this incarnation has no descriptor left.
+  void lack_descriptors(Mono until);
   bool clean_up();
 
  private:
@@ -93,7 +97,6 @@ class GatewayProcess {
     std::optional<Mono> ended{};
     bool crashed = false;
     std::vector<std::unique_ptr<net::SimNetwork>> networks;  // the control loop's is the first
-    net::LiteralResolver resolver;
     std::unique_ptr<EventLog> log;
     net::Signal first_round;
     std::unique_ptr<gateway::Gateway> gateway;
@@ -102,6 +105,7 @@ class GatewayProcess {
   bool is_gone(const Life& life) const;
 
   net::SimWorld& world_;
+  net::Resolver& names_;
   net::Endpoint listen_;
   net::Endpoint admin_;
   std::uint64_t seed_;

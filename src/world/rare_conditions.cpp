@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "observe/outcome.h"
 
 namespace drover::world {
 namespace {
@@ -72,6 +73,11 @@ constexpr std::array kConditions{
     RareCondition{"two_loads_at_once", "of different nodes"},
     RareCondition{"slots_found_out", "a node's slots were raised above one"},
     RareCondition{"retries_at_their_limit", ""},
+    RareCondition{"turned_away", "a connection got 503 before its request was read"},
+    RareCondition{"no_descriptor_with_work", "none was left while answers ran"},
+    RareCondition{"name_kept", "a node's name was unknown, and its last address was kept"},
+    RareCondition{"node_moved", "a node's name led to a new address"},
+    RareCondition{"probe_lied", "a node's probes began to say that it has nothing, while answers ran"},
 };
 
 // Reasons of the access log that are conditions by themselves.
@@ -132,7 +138,10 @@ void RareConditions::attempt_ended(const Request& request, const Attempt& attemp
           "answer_without_terminator");
 }
 
-void RareConditions::answer_began(const Request&) { ++streams_; }
+void RareConditions::answer_began(const Request& request) {
+  ++streams_;
+  meet_if(request.turned_away, "turned_away");
+}
 
 void RareConditions::answer_ended(const Request& request) {
   if (request.first_byte && streams_ > 0) --streams_;
@@ -207,11 +216,21 @@ void RareConditions::struck(Fault fault) {
     case Fault::node_removed: meet_if(streams, "node_removed_with_work"); break;
     case Fault::clock_step: meet_if(streams, "clock_step_with_work"); break;
     case Fault::frozen_worker: meet_if(streams, "frozen_with_work"); break;
+    case Fault::no_descriptors: meet_if(streams, "no_descriptor_with_work"); break;
+    case Fault::probe_lies: meet_if(streams, "probe_lied"); break;
     default: break;
   }
 }
 
 void RareConditions::looked(const Look& look) {
+  if (std::exchange(life_, look.life) != look.life) name_lookups_.assign(look.name_lookups.size(), 0);
+  const auto grew = [&](observe::NameLookup lookup) {
+    const auto index = static_cast<std::size_t>(lookup);
+    return look.name_lookups[index] > name_lookups_[index];
+  };
+  meet_if(grew(observe::NameLookup::kept), "name_kept");
+  meet_if(grew(observe::NameLookup::moved), "node_moved");
+  name_lookups_.assign(look.name_lookups.begin(), look.name_lookups.end());
   stopping_ = look.stopping;
   waiting_ = look.snapshot.waiting;
   std::size_t loading = 0, offline = 0;

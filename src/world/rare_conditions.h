@@ -48,6 +48,8 @@ class RareConditions final : public Witness {
   std::size_t waiting_ = 0;                                   // at the last look
   std::set<std::pair<std::uint64_t, std::string>> resident_;  // node and model, at the last look
   bool stopping_ = false;
+  unsigned life_ = 0;  // of the gateway, at the last look
+  std::vector<std::uint64_t> name_lookups_;
 };
 
 }  // namespace drover::world

@@ -16,7 +16,8 @@ using std::chrono::seconds;
 constexpr Duration kLookEvery = milliseconds(20);
 constexpr Duration kWarmUp = seconds(60);  // at most
 constexpr Duration kLongestVisit = seconds(300);
-constexpr double kNodeSpeed = 0.4;  // of the card: then a stream has some 20 tokens a second
+constexpr Duration kNameKept = seconds(31);  // a gateway asks for a node's address so often
+constexpr double kNodeSpeed = 0.4;           // of the card: then a stream has some 20 tokens a second
 const std::vector<std::string> kModels{"llama3.2:3b", "gemma3:4b", "qwen3:8b", "nomic-embed-text:latest"};
 
 // The first node holds every model, so that each can be served by somebody when all is well.
@@ -41,9 +42,9 @@ class Figures final : public Witness {
   std::uint64_t chunks = 0;
   Duration streaming{};
 
-  void request_arrived(const Request&) override { ++requests; }
   void forwarded(const Request&, std::string_view payload) override { chunks += !payload.empty(); }
   void logged(const Request& request) override {
+    ++requests;
     if (request.first_byte && request.lines.front().value("drover.stream", false)) {
       streaming += Duration{request.lines.front().value("event.duration", std::int64_t{0})} -
                    std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(
@@ -62,7 +63,7 @@ class World final : private GatewayEvents, private Witness {
         ledger_(world_.clock(), trace_),
         court_{.plan = plan, .ledger = ledger_, .clock = world_.clock(), .trace = trace_},
         rare_(plan),
-        gateway_(world_, plan.workers, gateway_at_, *net::parse_ip("127.0.0.1", 11436), plan.seed, *this) {
+        gateway_(world_, names_, plan.workers, gateway_at_, *net::parse_ip("127.0.0.1", 11436), plan.seed, *this) {
     world_.set_tap(&ledger_);
     ledger_.set_gateway(gateway_at_);
     oracles_ = make_oracles(court_);
@@ -78,7 +79,7 @@ class World final : private GatewayEvents, private Witness {
       nodes_.back()->start();
     }
     clients_ = std::make_unique<Clients>(world_, client_loop_, ledger_, plan, gateway_at_, kModels);
-    chaos_ = std::make_unique<Chaos>(world_, client_loop_, ledger_, plan, gateway_, nodes_, kModels);
+    chaos_ = std::make_unique<Chaos>(world_, client_loop_, ledger_, plan, names_, gateway_, nodes_, kModels);
   }
 
   Verdict run() {
@@ -111,6 +112,11 @@ class World final : private GatewayEvents, private Witness {
     if (!gateway_.running()) return;
     balance::Snapshot snapshot = gateway_.gateway().scheduler().snapshot(now());
     name_nodes(snapshot);
+    const gateway::Control& control = gateway_.gateway().control();
+    std::set<std::size_t> alive;
+    for (const auto& node : control.published()->nodes) {
+      if (node.reachable) alive.insert(static_cast<std::size_t>(node.name[0] - 'a'));
+    }
     court_.stopping = gateway_.stopping();
     const std::size_t most = gateway_.most_unsent();
     ledger_.looked({.now = now(),
@@ -119,7 +125,9 @@ class World final : private GatewayEvents, private Witness {
                     .buffered = gateway_.gateway().buffers().used(),
                     .most_unsent = most,
                     .pauses = most > plan_.settings.limits.stream_buffer.value,
-                    .stopping = court_.stopping});
+                    .stopping = court_.stopping,
+                    .alive = std::move(alive),
+                    .name_lookups = control.name_lookups()});
   }
 
   // A gateway numbers nodes as they come; here they have the numbers of the world.
@@ -157,7 +165,8 @@ class World final : private GatewayEvents, private Witness {
       court_.complain("progress", fmt::format("{} clients never end", clients_->active()));
     }
     const config::Timeouts& limits = plan_.settings.timeouts;
-    const Duration settled = 3 * (limits.probe_interval + limits.probe) + limits.tags_interval + limits.load +
+    const Duration moved = plan_.has(Fault::node_moves) ? kNameKept : Duration{0};
+    const Duration settled = moved + 3 * (limits.probe_interval + limits.probe) + limits.tags_interval + limits.load +
                              2 * plan_.settings.health.longest_open;
     run_until([] { return false; }, now() + settled);
   }
@@ -233,7 +242,9 @@ class World final : private GatewayEvents, private Witness {
     verdict.chunks = figures_.chunks;
     verdict.live_streams = drover::seconds(figures_.streaming) / drover::seconds(plan_.length());
     for (const auto& [condition, count] : rare_.met()) verdict.met.emplace(condition, count);
-    for (const Request& request : ledger_.requests()) ++verdict.outcomes[request.lost ? "lost" : request.outcome()];
+    for (const Request& request : ledger_.requests()) {
+      ++verdict.outcomes[request.lost ? "lost" : request.turned_away ? "turned_away" : request.outcome()];
+    }
     return verdict;
   }
 
@@ -278,6 +289,7 @@ class World final : private GatewayEvents, private Witness {
   Figures figures_;
   std::vector<std::unique_ptr<Witness>> oracles_;
   std::vector<std::unique_ptr<NodeProcess>> nodes_;
+  Names names_;
   GatewayProcess gateway_;
   std::unique_ptr<Clients> clients_;
   std::unique_ptr<Chaos> chaos_;

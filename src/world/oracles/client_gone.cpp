@@ -16,6 +16,7 @@ class ClientGone final : public Witness {
  public:
   explicit ClientGone(Court& court) : court_(court) {}
 
+  void request_arrived(const Request& request) override { open_.push_back(&request); }
   void client_gone(const Request& request) override {
     if (request.arrived) gone_.push_back(&request);
   }
@@ -28,16 +29,28 @@ class ClientGone final : public Witness {
   }
 
   void attempt_ended(const Request& request, const Attempt& attempt) override {
-    if (!attempt.sent || !attempt.cut || !request.client_gone || attempt.node_left) return;
+    if (!attempt.cut || !request.client_gone || attempt.node_left) return;
     if (court_.ledger.crashing() || court_.stopping) return;
     // Counted from its first byte, which left before the last: the gateway counts from that one.
-    if (*attempt.cut >= attempt.began + kMinimumRun) return;
-    court_.complain("client_gone", fmt::format("cut after {:.3f} ms: {}", seconds(*attempt.cut - attempt.began) * 1e3,
-                                               text_of(request)));
+    const bool early = attempt.sent && *attempt.cut < attempt.began + kMinimumRun;
+    const bool late = *attempt.cut > due(request, attempt) && !frozen_since(*request.client_gone);
+    if (!early && !late) return;
+    court_.complain("client_gone",
+                    fmt::format("cut {:.3f} ms after its first byte, {:.3f} ms after its client left: {}",
+                                seconds(*attempt.cut - attempt.began) * 1e3,
+                                seconds(*attempt.cut - *request.client_gone) * 1e3, text_of(request)));
   }
 
   void looked(const Look& look) override {
     std::erase_if(gone_, [&](const Request* request) { return is_settled(*request, look.now); });
+    std::erase_if(open_, [](const Request* request) { return request->lost || !request->lines.empty(); });
+    if (frozen_since(look.now)) return;
+    const auto here = static_cast<std::size_t>(std::ranges::count_if(open_, [&](const Request* request) {
+      return request->client_gone.value_or(look.now) + court_.slack() >= look.now;
+    }));
+    if (look.snapshot.waiting <= here) return;
+    court_.complain("client_gone", fmt::format("{} requests wait, of clients of which {} are still there",
+                                               look.snapshot.waiting, here));
   }
 
  private:
@@ -46,18 +59,21 @@ class ClientGone final : public Witness {
     if (request.attempts.empty()) return false;
     const Attempt& attempt = request.attempts.back();
     if (!attempt.open) return !request.lines.empty();
-    // Of a request that is still on its way the gateway need not know how much the node has.
-    const Mono gone = *request.client_gone;
-    const Mono due = (attempt.sent ? std::max(gone, *attempt.sent + kMinimumRun) : gone + kMinimumRun) + court_.slack();
-    if (due >= now || frozen_since(*request.client_gone)) return false;
+    if (due(request, attempt) >= now || frozen_since(*request.client_gone)) return false;
     court_.complain("client_gone", "the client is gone and the node still works: " + text_of(request));
     return true;
+  }
+  // Of a request that is still on its way the gateway need not know how much the node has.
+  Mono due(const Request& request, const Attempt& attempt) const {
+    const Mono gone = *request.client_gone;
+    return (attempt.sent ? std::max(gone, *attempt.sent + kMinimumRun) : gone + kMinimumRun) + court_.slack();
   }
   bool frozen_since(Mono time) const {
     return court_.frozen_until + court_.slack() >= time && court_.frozen_until + court_.slack() > court_.now();
   }
 
   Court& court_;
+  std::vector<const Request*> open_;  // arrived, and not in the log
   std::vector<const Request*> gone_;
 };
 

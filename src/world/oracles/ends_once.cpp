@@ -49,7 +49,7 @@ class EndsOnce final : public Witness {
     const std::string outcome = request.outcome();
     if (outcome.empty()) {
       // A connection may be closed as idle in the moment in which a request arrives; nobody has read that one.
-      if (request.reason == "connection_limit") return;  // it was never accepted
+      if (request.turned_away) return;  // it was never accepted
       if (request.first_byte || !request.attempts.empty()) {
         court_.complain("ends_once", "no line in the access log: " + text_of(request));
       } else if (request.arrived && !request.client_gone && !request.broken_off) {
@@ -63,6 +63,9 @@ class EndsOnce final : public Witness {
     }
     if (outcome == "cancelled" && stayed && !request.broken_off) {
       court_.complain("ends_once", "logged as cancelled, and the client never left: " + text_of(request));
+    }
+    if (request.lines.front().value("drover.reason", "") == "client_left" && stayed) {
+      court_.complain("ends_once", "logged as left by its client, who stayed: " + text_of(request));
     }
     if (outcome == "ok" && stayed && !request.ended) {
       court_.complain("ends_once", "logged as ok, and the answer is not whole: " + text_of(request));

@@ -22,12 +22,14 @@ class IdleNode final : public Witness {
       const Mono since = known == since_.end() ? look.now : known->second;
       idle[model.model] = since;
       const Mono oldest = model.oldest.value_or(look.now);
-      if (look.now - std::max({since, oldest, court_.frozen_until}) > kPatience && only_plain(model.model)) {
-        court_.complain("idle_node", fmt::format("{} requests wait for {} since {:.3f}, and a node is free",
-                                                 model.waiting, model.model, seconds(since.time_since_epoch())));
-      }
+      if (look.now - std::max({since, oldest, court_.frozen_until}) <= kPatience || !only_plain(model.model)) continue;
+      suspicions_.push_back({fmt::format("{} requests waited for {} since {:.3f}, and a node was free", model.waiting,
+                                         model.model, seconds(since.time_since_epoch())),
+                             waiting_for(model.model)});
+      idle.erase(model.model);
     }
     since_ = std::move(idle);
+    std::erase_if(suspicions_, [&](const Suspicion& each) { return judge(each); });
   }
 
  private:
@@ -45,17 +47,42 @@ class IdleNode final : public Witness {
     return false;
   }
 
-  // Who waits has not been anywhere yet, and wants no options of its own: any node would do.
-  bool only_plain(const std::string& model) const {
+  struct Suspicion {
+    std::string text;
+    std::vector<const Request*> who;
+  };
+
+  // Only its line tells whether a request had been at a node that it could not reach: that one it would not have
+  // tried again. True: the suspicion is settled.
+  bool judge(const Suspicion& suspicion) {
+    const auto has_ended = [](const Request* request) { return request->lost || !request->lines.empty(); };
+    if (!std::ranges::all_of(suspicion.who, has_ended)) return false;
+    const auto was_seen = [](const Request* request) {
+      return !request->lost && request->lines.front().value("drover.attempts", 0U) == request->attempts.size();
+    };
+    if (std::ranges::all_of(suspicion.who, was_seen)) court_.complain("idle_node", suspicion.text);
+    return true;
+  }
+
+  std::vector<const Request*> waiting_for(const std::string& model) const {
+    std::vector<const Request*> who;
     for (const Request& request : court_.ledger.requests()) {
       if (!request.lines.empty() || request.lost || !model.ends_with("/" + request.asked.model)) continue;
-      if (!request.asked.plain_options || !request.attempts.empty()) return false;
+      who.push_back(&request);
     }
-    return true;
+    return who;
+  }
+  // Who waits has not been anywhere yet, as far as connections show, and wants no options of its own: any node would
+  // do.
+  bool only_plain(const std::string& model) const {
+    return std::ranges::all_of(waiting_for(model), [](const Request* request) {
+      return request->asked.plain_options && request->attempts.empty();
+    });
   }
 
   Court& court_;
   std::map<std::string, Mono> since_;
+  std::vector<Suspicion> suspicions_;
 };
 
 }  // namespace
