@@ -1,5 +1,5 @@
-// No request goes to a node that is offline, or was removed by a reload; and the last node that can serve a model is
-// never taken offline for the failures of its requests.
+// No request goes to a node that is offline, or was removed by a reload. The last node that can serve a model is never
+// taken offline for the failures of its requests, and none for what the gateway itself lacks.
 
 #include <fmt/format.h>
 
@@ -25,6 +25,13 @@ class Dispatch final : public Witness {
     const auto since = offline_since_.find(attempt.node);
     if (since != offline_since_.end() && since->second.time + grace < now)
       suspects_.push_back({&request, attempt.node, since->second.time});
+  }
+
+  // What this process lacks says nothing of a node.
+  void told(std::string_view event, std::string_view text) override {
+    const auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
+    if (event != "node_health" || !says("to=offline") || !says(": system")) return;
+    court_.complain("dispatch", fmt::format("offline for a lack of the gateway's own: {}", text));
   }
 
   void looked(const Look& look) override {
