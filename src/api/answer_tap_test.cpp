@@ -92,6 +92,7 @@ std::vector<std::pair<TapCase, std::string>> cases() {
        chat_end(R"("content":",\"done\":true,\"eval_count\":7}")", R"("done":false,)")},
       {{"cut_behind_a_tool_that_is_done", chat, single, "", truncated, 1, {}, false},
        R"({"model":"m","message":{"tool_calls":[{"function":{"arguments":{"a":1,"done":true,"eval_count":7}}}])"},
+      {{"two_answers_where_one_is_due", chat, single, "", done_false, 1, {}, false}, LINE("x") + chat_end()},
       {{"an_error_that_is_done", chat, single, "", failed_in_band, 1, kNative, false},
        chat_end(R"("content":"")", R"("error":"x","done":true,)")},
       plain({"nothing", chat, ndjson, "", truncated, 0}),

@@ -50,9 +50,11 @@ class Stopping(CommandTest):
         fresh = connection(gateway.url)
         fresh.connect()
         gateway.send(signal.SIGTERM)
-        for each in [idle, fresh]:
-            self.assertEqual(each.sock.recv(1), b"", "closed, and nothing before that")
-            each.close()
+        self.assertEqual(idle.sock.recv(1), b"", "closed, and nothing before that")
+        idle.close()
+        said = fresh.sock.makefile("rb").read()  # its first request may be on its way
+        self.assertTrue(said.startswith(b"HTTP/1.1 503 ") and b"x-drover-reason: shutting_down" in said, said)
+        fresh.close()
         self.assertEqual(gateway.end(3), 0)
 
     def test_a_stream_that_outlives_the_grace_is_cut_with_a_word(self):

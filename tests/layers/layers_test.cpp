@@ -15,24 +15,11 @@ namespace fs = std::filesystem;
 const fs::path kSource = DROVER_SOURCE_DIR "/src";
 
 // Top to bottom. Layers in one row do not include one another.
-const std::vector<std::vector<std::string>> kLayers = {{"base"},
-                                                       {"net"},
-                                                       {"http"},
-                                                       {"wire"},
-                                                       {"api"},
-                                                       {"traces"},
-                                                       {"fleet"},
-                                                       {"engine"},
-                                                       {"calibrate"},
-                                                       {"balance"},
-                                                       {"guard"},
-                                                       {"observe"},
-                                                       {"config"},
-                                                       {"gateway"},
-                                                       {"agent", "sim", "plan"},
-                                                       {"load"},
-                                                       {"world"},
-                                                       {"cli"}};
+const std::vector<std::vector<std::string>> kLayers = {
+    {"base"},   {"net"},     {"http"},   {"wire"},      {"api"},
+    {"traces"}, {"fleet"},   {"engine"}, {"calibrate"}, {"balance"},
+    {"guard"},  {"observe"}, {"config"}, {"gateway"},   {"agent", "sim", "plan"},
+    {"load"},   {"world"},   {"cli"}};
 
 int row_of(const std::string& layer) {
   for (std::size_t row = 0; row < kLayers.size(); ++row) {
