@@ -10,8 +10,8 @@ import {startGateway, startSim, until} from './world.mjs';
 
 const model = 'llama3.2:3b';
 const kSlots = 64;       // a node: enough that nothing here has to queue
-const kSpeedup = 0.25;   // with these a stream takes about six seconds, and 40 of them little of this machine's time
-const kTokens = 300;
+const kSpeedup = 0.25;   // with these a stream takes about nine seconds, and 40 of them little of this machine's time
+const kTokens = 450;
 const kBetween = 5;      // milliseconds between two requests
 const agent = new Agent({keepAlive: true});
 
