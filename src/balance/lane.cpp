@@ -1,5 +1,9 @@
 #include "balance/lane.h"
 
+#include <algorithm>
+
+#include "balance/node.h"
+
 namespace drover::balance {
 
 std::size_t Line::join(Request& request) {
@@ -28,6 +32,10 @@ void Line::leave(Request& request) {
   request.before = request.behind = nullptr;
   --size_;
   if (request.need != LoadNeed{}) --special_needs_;
+}
+
+Place& Lane::place_on(const Node& node) {
+  return *std::ranges::lower_bound(places, node.spec.id, {}, [](const Place& place) { return place.node->spec.id; });
 }
 
 }  // namespace drover::balance

@@ -53,6 +53,9 @@ struct Lane {
   unsigned loads = 0;              // under way
   Request* claimant = nullptr;     // the one of its line that claims a runner
   std::optional<NodeId> previous;  // PickContext::previous
+
+  // A node that takes part has one.
+  Place& place_on(const Node& node);
 };
 
 }  // namespace drover::balance

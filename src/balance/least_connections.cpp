@@ -1,23 +1,13 @@
 #include "balance/least_connections.h"
 
+#include "balance/pick_least.h"
+
 namespace drover::balance {
 
 Pick LeastConnections::pick(std::span<const Candidate> candidates, const PickContext& context) const {
-  std::optional<std::size_t> best;
-  double least = 0;
-  bool best_is_ahead = false;  // its id is above that of the last pick
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& candidate = candidates[i];
-    if (candidate.readiness != Readiness::ready) continue;
-    const double load = static_cast<double>(candidate.node_in_flight + 1) / candidate.weight;
-    const bool ahead = !context.previous || candidate.node > *context.previous;
-    if (best && (load > least || (load == least && (best_is_ahead || !ahead)))) continue;
-    best = i;
-    least = load;
-    best_is_ahead = ahead;
-  }
-  if (!best) return WaitFor{};
-  return StartOn{*best};
+  return pick_least(candidates, context, [](const Candidate& candidate) {
+    return static_cast<double>(candidate.node_in_flight + 1) / candidate.weight;
+  });
 }
 
 }  // namespace drover::balance

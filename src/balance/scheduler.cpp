@@ -18,10 +18,9 @@ constexpr std::size_t kLanesPerTick = 8;
 bool last_capable(const Node& node) {
   const auto usable = [](const Place& place) { return place.allowed() && place.node->usable(); };
   return std::ranges::any_of(node.served, [&](const Served& served) {
-    const auto& places = served.lane->places;
-    const auto here = std::ranges::find(places, &node, &Place::node);
-    return here->allowed() &&
-           std::ranges::none_of(places, [&](const Place& place) { return place.node != &node && usable(place); });
+    return served.lane->place_on(node).allowed() && std::ranges::none_of(served.lane->places, [&](const Place& place) {
+             return place.node != &node && usable(place);
+           });
   });
 }
 
@@ -83,7 +82,7 @@ void Scheduler::update_node(const NodeSpec& spec, Mono now, Actions& actions) {
   }
   node.spec = spec;
   for (auto& [key, runner] : node.runners) runner.slots.configure(spec.slots);
-  for (const Served& served : node.served) dispatcher_->find_route(*served.lane);
+  for (const Served& served : node.served) served.lane->place_on(node).rank = served.lane->route->rank_of(spec.name);
   dispatcher_->reroute(node, now, actions);
 }
 

@@ -770,8 +770,14 @@ TEST(Scheduler, a_route_that_comes_sends_away_who_has_nowhere_to_go) {
   SchedulerSettings settings;
   settings.routes = {{.model = "a", .nodes = {"node-9"}}};
   fleet.scheduler.update_settings(settings);
-  fleet.node(1, 1);
+  Actions actions;
+  fleet.scheduler.update_node({.id = NodeId{1}, .name = "node-1", .slots = {.fixed = 1}}, fleet.now, actions);
+  ASSERT_EQ(actions.size(), 1U);
+  EXPECT_EQ(std::get<Refuse>(actions[0]).request, RequestId{2});
   EXPECT_EQ(fleet.submit(3, "a"), "refused no_backend");
+
+  fleet.scheduler.update_node({.id = NodeId{1}, .name = "node-9", .slots = {.fixed = 2}}, fleet.now, actions);
+  EXPECT_EQ(fleet.submit(4, "a"), "on 1 (only_one)") << "the node has the name of the route now";
 }
 
 }  // namespace

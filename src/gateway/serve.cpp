@@ -336,8 +336,8 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
 // What a conversation's requests have in common and others have not: its session, if the client names one, else how its
 // prompt begins. 0: too short to tell.
 std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
-  for (const std::string_view name : {"x-session-id", "x-claude-code-session-id"}) {
-    if (const auto session = exchange.incoming.head->find(name)) return api::xxh3(*session);
+  for (const auto field : {http::Known::x_session_id, http::Known::x_claude_code_session_id}) {
+    if (const auto session = exchange.incoming.head->find(field)) return api::xxh3(*session);
   }
   const auto hashes = understood.prompt_hashes.all();
   return hashes.empty() ? 0 : hashes.front();

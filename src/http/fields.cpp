@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, kKnownCount> kNames = {
     "content-type",
     "x-powered-by",
     "x-request-id",
+    "x-session-id",
     "authorization",
     "content-length",
     "http2-settings",
@@ -36,6 +37,7 @@ constexpr std::array<std::string_view, kKnownCount> kNames = {
     "transfer-encoding",
     "proxy-authenticate",
     "proxy-authorization",
+    "x-claude-code-session-id",
 };
 static_assert(std::is_sorted(kNames.begin(), kNames.end(),
                              [](std::string_view a, std::string_view b) { return a.size() < b.size(); }));

@@ -45,6 +45,7 @@ enum class Known : std::uint8_t {
   content_type,
   x_powered_by,
   x_request_id,
+  x_session_id,
   authorization,
   content_length,
   http2_settings,
@@ -53,6 +54,7 @@ enum class Known : std::uint8_t {
   transfer_encoding,
   proxy_authenticate,
   proxy_authorization,
+  x_claude_code_session_id,
   none,
 };
 inline constexpr std::size_t kKnownCount = static_cast<std::size_t>(Known::none);

@@ -70,6 +70,8 @@ bool passes(const ResponseHead& head, std::string_view name, std::span<const Fie
     case Known::traceparent:
     case Known::content_type:
     case Known::x_request_id:
+    case Known::x_session_id:
+    case Known::x_claude_code_session_id:
     case Known::authorization:
     case Known::content_encoding:
     case Known::none: break;
