@@ -60,6 +60,14 @@ enum class RetryKind : std::uint8_t {
   budgeted,   // any other retry: a part of the retry budget until it ends
 };
 
+// What is known of a request's work before it runs, for estimates.
+struct Prompt {
+  std::uint64_t bytes = 0;                  // of text; 0: unknown
+  std::span<const std::uint64_t> prefix{};  // chained hashes of its beginning, one a kPrefixBlock; read during the call
+  std::optional<std::uint32_t> max_answer{};  // tokens, where the client bounds them
+};
+inline constexpr std::uint64_t kPrefixBlock = 256;  // bytes
+
 struct Submission {
   RequestId request;
   std::string_view model;  // canonical, lower case; read during the call only
