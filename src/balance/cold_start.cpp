@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "balance/earliest_finish.h"
+
 namespace drover::balance {
 namespace {
 
@@ -16,7 +18,33 @@ std::optional<std::size_t> cheapest(std::span<const Candidate> candidates, Admit
   return best;
 }
 
+// It claims a runner that is in use with other options, if that is all there is.
+template <typename Cost>
+ColdChoice claim(std::span<const Candidate> candidates, Cost cost) {
+  const auto in_use = [](const Candidate& candidate) { return candidate.readiness == Readiness::occupied; };
+  const auto best = cheapest(candidates, in_use, cost);
+  if (!best) return {};
+  return {.kind = ColdChoice::Kind::claim, .candidate = *best};
+}
+
 }  // namespace
+
+ColdChoice choose_by_estimate(std::span<const Candidate> candidates, const ColdContext& context) {
+  const auto is_warm = [](const Candidate& candidate) {
+    return candidate.readiness == Readiness::ready || candidate.readiness == Readiness::busy;
+  };
+  const auto is_cold = [](const Candidate& candidate) { return candidate.readiness == Readiness::cold; };
+  const auto warm = cheapest(candidates, is_warm, EarliestFinish::cost);
+  if (context.loads_running < context.parallel_loads) {
+    const auto cold = cheapest(candidates, is_cold, EarliestFinish::cost);
+    const auto cost = [&](std::size_t candidate) { return EarliestFinish::cost(candidates[candidate]); };
+    if (cold && (!warm || cost(*cold) < EarliestFinish::kWorthWaiting * cost(*warm))) {
+      return {.kind = ColdChoice::Kind::load, .candidate = *cold};
+    }
+  }
+  if (warm) return {.kind = ColdChoice::Kind::wait, .candidate = *warm};
+  return claim(candidates, EarliestFinish::cost);
+}
 
 ColdChoice choose_when_cold(std::span<const Candidate> candidates, const ColdContext& context) {
   std::size_t slots = 0;  // of nodes that have the model or are loading it
@@ -39,11 +67,7 @@ ColdChoice choose_when_cold(std::span<const Candidate> candidates, const ColdCon
     }
   }
   if (slots > 0) return {};
-  const auto in_use = [](const Candidate& candidate) { return candidate.readiness == Readiness::occupied; };
-  if (const auto best = cheapest(candidates, in_use, cost)) {
-    return {.kind = ColdChoice::Kind::claim, .candidate = *best};
-  }
-  return {};
+  return claim(candidates, cost);
 }
 
 }  // namespace drover::balance

@@ -2,7 +2,7 @@
 // What to do with a request for which no candidate is ready: let it wait, load the model somewhere, or claim a runner
 // that holds it with other options.
 //
-// The rule is a simple one, to be replaced by estimated finish times:
+// By estimate: a load where it lets the request finish sooner than waiting for a slot, by a tenth at least. Without:
 // - It waits if the nodes that have the model, or are loading it, have more slots than requests wait before it: each of
 //   those gets a slot within one request's time.
 // - Else one more copy is loaded, if not too many loads of the model run already. A further copy goes only to a node
@@ -30,10 +30,11 @@ struct ColdContext {
 struct ColdChoice {
   enum class Kind : std::uint8_t { wait, load, claim };
   Kind kind = Kind::wait;
-  std::size_t candidate = 0;  // load, claim: index
+  std::size_t candidate = 0;  // load, claim: index; by estimate also of the one that it waits for, if there is one
 };
 
 // Cost: O(candidates), no allocation.
+ColdChoice choose_by_estimate(std::span<const Candidate> candidates, const ColdContext& context);
 ColdChoice choose_when_cold(std::span<const Candidate> candidates, const ColdContext& context);
 
 }  // namespace drover::balance

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "balance/cold_start.h"
+#include "balance/estimate.h"
 #include "base/check.h"
 
 namespace drover::balance {
@@ -14,10 +15,21 @@ constexpr Duration kSoonest = std::chrono::seconds(1);
 constexpr Duration kLatest = std::chrono::seconds(60);
 constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 
+// Names of the same weights share a cache.
+std::uint64_t salt_of(const Lane& lane) { return lane.places.empty() ? 0 : lane.places.front().runner->key.value; }
+
+Duration to_duration(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, 1e6)));
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
-    : settings(initial), routes(initial), budget(initial.retry_budget), random_(seed) {}
+    : settings(initial),
+      routes(initial),
+      budget(initial.retry_budget),
+      prefixes(initial.prefix_entries),
+      random_(seed) {}
 
 void Dispatcher::configure(const SchedulerSettings& changed) {
   settings = changed;
@@ -73,12 +85,32 @@ Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
                            .node_in_flight = node.in_flight,
                            .weight = node.spec.weight * node.health.weight_factor(),
                            .identity = node.spec.identity,
-                           .free_at = now,
                            .turn = &place.turn});
     candidate_places_.push_back(&place);
   }
   if (request.lane->route->policy->first_only()) keep_first();
+  if (request.lane->route->policy->estimates()) add_estimates(request, now);
   return room;
+}
+
+void Dispatcher::add_estimates(const Request& request, Mono now) {
+  prefixes.look_up(request.prompt.prefix, salt_of(*request.lane));
+  const Work work = work_of(request);
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Place& place = *candidate_places_[i];
+    const Runner& runner = *place.runner;
+    const PlaceState state{.readiness = candidates_[i].readiness,
+                           .promised = runner.promised_at == looks_ ? runner.promised : 0,
+                           .cached_bytes = prefixes.found(runner.cache).bytes};
+    candidates_[i].estimate = estimate(place, request, work, state, now);
+  }
+}
+
+void Dispatcher::promise(std::size_t candidate) {
+  Runner& runner = *candidate_places_[candidate]->runner;
+  if (runner.promised_at != looks_) runner.promised = 0;
+  runner.promised_at = looks_;
+  runner.promised += candidates_[candidate].estimate.prompt + candidates_[candidate].estimate.answer;
 }
 
 void Dispatcher::keep_first() {
@@ -90,14 +122,23 @@ void Dispatcher::keep_first() {
 
 std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono now) {
   const Route& route = *request.lane->route;
-  const auto picked = route.policy->pick(
-      candidates_, {.now = now, .random = random_, .previous = request.lane->previous, .affinity = request.affinity});
+  const auto picked = route.policy->pick(candidates_, {.now = now,
+                                                       .random = random_,
+                                                       .previous = request.lane->previous,
+                                                       .affinity = request.affinity,
+                                                       .may_load = request.lane->loads < settings.parallel_loads,
+                                                       .may_wait = now - request.arrival < settings.spill_delay});
   const auto* start = std::get_if<StartOn>(&picked);
-  if (start == nullptr) return std::nullopt;
+  if (start == nullptr) {
+    if (const auto awaited = std::get<WaitFor>(picked).candidate) promise(*awaited);
+    return std::nullopt;
+  }
   Reason reason = name(route.settings.policy);
   if (candidates_.size() == 1 && !route.policy->first_only()) reason = kOnlyOne;
   if (request.pinned) reason = kPinned;
-  return Bound{.place = candidate_places_[start->candidate], .reason = reason};
+  return Bound{.place = candidate_places_[start->candidate],
+               .reason = reason,
+               .estimate = candidates_[start->candidate].estimate};
 }
 
 std::optional<Refused> Dispatcher::stranded(Mono now) const {
@@ -111,9 +152,9 @@ std::optional<Refused> Dispatcher::stranded(Mono now) const {
   return Refused{.why = Why::load_failed, .retry_after = std::max(soonest - now, kSoonest)};
 }
 
-void Dispatcher::start(Request& request, Place& place, Mono now) {
-  Node& node = *place.node;
-  Runner& runner = *place.runner;
+void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
+  Node& node = *bound.place->node;
+  Runner& runner = *bound.place->runner;
   CHECK(request.node == nullptr && runner.in_flight < runner.slots.slots());
   request.node = &node;
   request.runner = &runner;
@@ -121,10 +162,22 @@ void Dispatcher::start(Request& request, Place& place, Mono now) {
   request.in_flight_at_start = ++runner.in_flight;
   request.ended_at_start = runner.ended;
   request.recoveries_at_start = node.recoveries;
-  ++node.in_flight;
+  request.batch_at_start = ++node.in_flight;
   ++request.lane->running;
   request.lane->previous = node.spec.id;
   if (runner.claimant != nullptr) ++runner.starts_past_claim;
+
+  runner.last_start = now;
+  request.behind = std::exchange(runner.running, &request);
+  if (request.behind != nullptr) request.behind->before = &request;
+  request.expected_end = after(now, to_duration(bound.estimate.prompt + bound.estimate.answer));
+  if (request.lane->route->policy->estimates()) {
+    if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
+    request.found = prefixes.found(runner.cache);
+    prefixes.note(runner.cache, request.prompt.prefix, salt_of(*request.lane));
+  }
+  request.prompt.prefix = {};
+  request.prefix = {};
 }
 
 void Dispatcher::stop(Request& request, Mono now) {
@@ -134,6 +187,9 @@ void Dispatcher::stop(Request& request, Mono now) {
   if (request.recoveries_at_start != request.node->recoveries) --request.node->stragglers;
   --request.lane->running;
   request.runner->note_end(now);
+  (request.before == nullptr ? request.runner->running : request.before->behind) = request.behind;
+  if (request.behind != nullptr) request.behind->before = request.before;
+  request.before = request.behind = nullptr;
   request.node = nullptr;
   request.runner = nullptr;
 
@@ -145,6 +201,8 @@ std::size_t Dispatcher::join_line(Request& request, Mono now) {
   request.deadline = std::min(request.deadline, after(now, settings.queue_timeout));
   deadlines_.emplace(request.deadline, request.id);
   ++waiting;
+  request.prefix.assign(request.prompt.prefix.begin(), request.prompt.prefix.end());
+  request.prompt.prefix = request.prefix;
   return request.lane->line.join(request);
 }
 
@@ -184,8 +242,7 @@ Duration Dispatcher::retry_after(Mono now) const {
   const double ends = recent_ends_ * std::exp(-seconds(now - counted_at_) / seconds(kRecent));
   if (ends < 1) return kUnknownWait;
   const double wait = static_cast<double>(waiting + 1) / ends * seconds(kRecent);
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(std::clamp(wait, seconds(kSoonest), seconds(kLatest))));
+  return to_duration(std::clamp(wait, seconds(kSoonest), seconds(kLatest)));
 }
 
 // ---- loads
@@ -210,10 +267,14 @@ void Dispatcher::end_load(Node& node) {
 }
 
 void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions) {
-  const ColdChoice choice = choose_when_cold(candidates_, {.waiting_before = waiting_before,
-                                                           .loads_running = request.lane->loads,
-                                                           .parallel_loads = settings.parallel_loads,
-                                                           .previous = request.lane->previous});
+  const ColdContext context{.waiting_before = waiting_before,
+                            .loads_running = request.lane->loads,
+                            .parallel_loads = settings.parallel_loads,
+                            .previous = request.lane->previous};
+  const bool estimates = request.lane->route->policy->estimates();
+  const ColdChoice choice =
+      estimates ? choose_by_estimate(candidates_, context) : choose_when_cold(candidates_, context);
+  if (estimates && !candidates_.empty()) promise(choice.candidate);
   if (choice.kind == ColdChoice::Kind::claim) {
     Runner& runner = *candidate_places_[choice.candidate]->runner;
     if (request.lane->claimant != nullptr || runner.claimant != nullptr) return;
@@ -230,6 +291,7 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
 }
 
 void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
+  ++looks_;
   // The claimant first: it may have come to stand far behind, and a runner is kept idle for it.
   if (lane.claimant != nullptr) {
     survey(*lane.claimant, now);
@@ -247,6 +309,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
 
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
   Room room;
+  ++looks_;
   Request* request = lane.line.first();
   for (std::size_t passed_over = 0; request != nullptr && passed_over < kLookahead;) {
     Request* behind = request->behind;
@@ -254,7 +317,7 @@ Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) 
     if (!room.free_slot) break;
     if (const auto bound = best(*request, now)) {
       leave_line(*request);
-      start(*request, *bound->place, now);
+      start(*request, *bound, now);
       actions.push_back(Grant{.request = request->id, .node = bound->place->node->spec.id, .reason = bound->reason});
     } else {
       ++passed_over;

@@ -14,6 +14,7 @@
 #include "balance/lane.h"
 #include "balance/node.h"
 #include "balance/policy.h"
+#include "balance/prefix_index.h"
 #include "balance/request_table.h"
 #include "balance/retry_budget.h"
 #include "balance/route.h"
@@ -36,6 +37,7 @@ class Dispatcher {
   RequestTable requests;
   Routes routes;
   RetryBudget budget;
+  PrefixIndex prefixes;
   std::size_t waiting = 0;  // in all lines; every other request runs
 
   // Which route the lane takes, and its places by it; to be asked whenever either is new.
@@ -55,6 +57,7 @@ class Dispatcher {
   struct Bound {
     Place* place;
     Reason reason;
+    Estimate estimate;
   };
   // Where it can start now, as the policy has it.
   std::optional<Bound> best(const Request& request, Mono now);
@@ -65,7 +68,7 @@ class Dispatcher {
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
 
   // Gives it a slot; it waits no more if it did.
-  void start(Request& request, Place& place, Mono now);
+  void start(Request& request, const Bound& bound, Mono now);
   std::size_t join_line(Request& request, Mono now);
   void leave_line(Request& request);
   // Frees the slot.
@@ -101,6 +104,9 @@ class Dispatcher {
  private:
   // Of the candidates the first by rank alone.
   void keep_first();
+  void add_estimates(const Request& request, Mono now);
+  // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
+  void promise(std::size_t candidate);
   Readiness readiness(const Request& request, const Place& place, Mono now) const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
   void consider_loads(Lane& lane, Mono now, Actions& actions);
@@ -109,6 +115,7 @@ class Dispatcher {
 
   Random random_;
   std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
+  std::uint64_t looks_ = 0;                         // at lanes; Runner::promised_at
   std::uint64_t loads_ = 0;                         // started ever; the last token
   std::string looked_at_;                           // the lane where look_again() stopped
   double recent_ends_ = 0;                          // fading count, as of counted_at_

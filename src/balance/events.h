@@ -79,6 +79,7 @@ struct Submission {
   RetryKind retry = RetryKind::first;
   std::optional<NodeId> pinned{};  // this node or none
   std::uint64_t affinity = 0;      // PickContext::affinity
+  Prompt prompt{};
 };
 
 // Why this node: `pinned`, `only_one`, or the name of the policy that chose it.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "balance/events.h"
+#include "balance/model_habits.h"
 #include "balance/request_table.h"
 #include "balance/route.h"
 #include "base/ids.h"
@@ -53,6 +54,7 @@ struct Lane {
   unsigned loads = 0;              // under way
   Request* claimant = nullptr;     // the one of its line that claims a runner
   std::optional<NodeId> previous;  // PickContext::previous
+  ModelHabits habits;
 
   // A node that takes part has one.
   Place& place_on(const Node& node);

@@ -12,6 +12,7 @@
 #include "balance/health.h"
 #include "balance/lane.h"
 #include "balance/slots.h"
+#include "balance/speed.h"
 #include "base/clock.h"
 #include "base/ids.h"
 
@@ -38,6 +39,15 @@ struct Runner {
 
   // Unknown options are taken for the defaults.
   bool fits(LoadNeed wanted) const { return need.value_or(LoadNeed{}) == wanted; }
+
+  // What the estimates know of it (estimate.h).
+  SpeedEstimate speed;
+  FadingMean load_time{0};  // seconds
+  CacheId cache = kNoCache;
+  Request* running = nullptr;  // the first of those that run here
+  Mono last_start{};
+  double promised = 0;            // seconds of work that wait for it by choice, as of
+  std::uint64_t promised_at = 0;  // this look at the lane (Dispatcher::looks_)
 
   // When the last few requests ended here, to judge whether one had waited for another (slots.h).
   std::array<Mono, 16> ends{};
@@ -92,6 +102,7 @@ struct Node {
     if (runner.resident == in_memory) return;
     runner.resident = in_memory;
     runner.need.reset();
+    runner.cache = kNoCache;
     in_memory ? ++resident : --resident;
   }
 };

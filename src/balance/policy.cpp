@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "balance/consistent_hash.h"
+#include "balance/earliest_finish.h"
 #include "balance/least_connections.h"
 #include "balance/least_loaded.h"
 #include "balance/manual.h"
@@ -20,6 +21,7 @@ std::optional<PolicyKind> policy_kind(std::string_view text) {
 
 std::unique_ptr<Policy> make_policy(PolicyKind kind) {
   switch (kind) {
+    case PolicyKind::earliest_finish: return std::make_unique<EarliestFinish>();
     case PolicyKind::least_connections: return std::make_unique<LeastConnections>();
     case PolicyKind::least_loaded: return std::make_unique<LeastLoaded>();
     case PolicyKind::round_robin: return std::make_unique<RoundRobin>();

@@ -19,6 +19,7 @@
 namespace drover::balance {
 
 enum class PolicyKind : std::uint8_t {
+  earliest_finish,
   least_connections,
   least_loaded,
   round_robin,
@@ -28,8 +29,9 @@ enum class PolicyKind : std::uint8_t {
   manual,
 };
 // All of them, by kind.
-inline constexpr std::array<std::string_view, 7> kPolicyNames = {
-    "least_connections", "least_loaded", "round_robin", "random", "two_choices", "consistent_hash", "manual"};
+inline constexpr std::array<std::string_view, 8> kPolicyNames = {
+    "earliest_finish", "least_connections", "least_loaded",    "round_robin",
+    "random",          "two_choices",       "consistent_hash", "manual"};
 constexpr std::string_view name(PolicyKind kind) { return kPolicyNames[static_cast<std::size_t>(kind)]; }
 std::optional<PolicyKind> policy_kind(std::string_view name);
 
@@ -42,6 +44,17 @@ enum class Readiness : std::uint8_t {
   blocked,   // nothing can start there now: another load runs, its load queue is full, or a load has just failed
 };
 
+// What a request would cost on a node, in seconds: estimate.h.
+struct Estimate {
+  double wait = 0;    // for a slot
+  double load = 0;    // of the model, and of the one that it pushes out, if that is wanted again
+  double prompt = 0;  // reading what of it no cache has
+  double answer = 0;
+  double harm = 0;  // what those that run there lose by it, all together
+
+  double finish() const { return wait + load + prompt + answer; }
+};
+
 struct Candidate {
   NodeId node;
   Readiness readiness = Readiness::blocked;
@@ -52,7 +65,7 @@ struct Candidate {
   std::size_t node_in_flight = 0;  // of all models: they share its GPU
   double weight = 1;               // configured, times the factor of its health; above 0
   std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
-  Mono free_at{};                  // the estimate of when a slot is free; `now` for all until estimates are learned
+  Estimate estimate{};             // for policies that ask for it
   double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
 };
 
@@ -61,13 +74,15 @@ struct PickContext {
   Random& random;                    // the scheduler's own: one seed, one run
   std::optional<NodeId> previous{};  // the last node picked for this model: ties go round from there
   std::uint64_t affinity = 0;        // equal for requests that had better meet on one node; 0: it is all the same
+  bool may_load = false;             // one more load of the model is allowed now
+  bool may_wait = true;              // it has not yet waited by choice for as long as it may
 };
 
 struct StartOn {
   std::size_t candidate;  // index
 };
 struct WaitFor {
-  Mono until = kNever;  // asked again at this time at the latest
+  std::optional<std::size_t> candidate{};  // index: the one it waits for, if it is a certain one
 };
 using Pick = std::variant<StartOn, WaitFor>;
 
@@ -77,6 +92,8 @@ class Policy {
   virtual ~Policy() = default;
   // StartOn only for a candidate that is ready. Cost: O(candidates), no allocation.
   virtual Pick pick(std::span<const Candidate> candidates, const PickContext& context) const = 0;
+  // It decides by Candidate::estimate.
+  virtual bool estimates() const { return false; }
   // Only the first of a route's nodes that can be used at all is a candidate.
   virtual bool first_only() const { return false; }
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "balance/events.h"
+#include "balance/prefix_index.h"
 #include "base/clock.h"
 #include "base/ids.h"
 
@@ -29,10 +30,14 @@ struct Request {
   std::optional<NodeId> pinned;
   RetryKind retry = RetryKind::first;
   std::uint64_t affinity = 0;
+  Prompt prompt;  // its prefix: the submission's own, or while it waits, `prefix`
+  std::vector<std::uint64_t> prefix;
 
-  // While it waits. Neighbours in its line.
+  // Neighbours in its line, or among those that run on its runner.
   Request* before = nullptr;
   Request* behind = nullptr;
+
+  // While it waits.
   Runner* claims = nullptr;  // the runner that is to be reloaded for it
 
   // While it runs.
@@ -42,6 +47,9 @@ struct Request {
   unsigned in_flight_at_start = 0;   // of the runner, itself included
   std::uint64_t ended_at_start = 0;  // Runner::ended at that time
   unsigned recoveries_at_start = 0;  // Node::recoveries at that time
+  std::size_t batch_at_start = 0;    // in flight on the node, itself included
+  PrefixIndex::Found found;          // what of its prompt was expected in the cache
+  Mono expected_end;                 // by the estimate; its start if there was none
 
   bool excludes(NodeId id) const;
 };

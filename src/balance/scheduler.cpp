@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "balance/dispatcher.h"
+#include "balance/estimate.h"
 #include "balance/evidence.h"
 #include "balance/inventory.h"
 #include "base/check.h"
@@ -158,11 +159,12 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   request.pinned = submission.pinned;
   request.retry = submission.retry;
   request.affinity = submission.affinity;
+  request.prompt = submission.prompt;
 
   const auto room = dispatcher.survey(request, now);
   if (in_sight) {
     if (const auto bound = dispatcher.best(request, now)) {
-      dispatcher.start(request, *bound->place, now);
+      dispatcher.start(request, *bound, now);
       return Start{.node = bound->place->node->spec.id, .reason = bound->reason};
     }
   }
@@ -188,7 +190,10 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   CHECK(request != nullptr && request->node != nullptr && request->node->spec.id == node_id);
   Node& node = *request->node;
   Runner& runner = *request->runner;
-  if (durations && outcome.kind == Outcome::Kind::ok) learn_slots(*request, *durations, now);
+  if (durations && outcome.kind == Outcome::Kind::ok) {
+    learn_slots(*request, *durations, now);
+    learn(*request, *durations, dispatcher_->prefixes);
+  }
 
   if (outcome.kind == Outcome::Kind::node_failed) {
     if (outcome.code == ErrorCode::server_busy) {
@@ -240,6 +245,8 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
     node.set_resident(runner, true);
     runner.need = load.need;
     runner.known_at = now;
+    runner.load_time.add(seconds(now - load.since));
+    load.lane->habits.load_time.add(seconds(now - load.since));
   } else if (*outcome.failed == ErrorCode::server_busy) {
     node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
   } else {

@@ -28,7 +28,7 @@ struct NodeDurations {
   Duration prompt_eval{};
   Duration eval{};
   std::uint64_t prompt_tokens = 0;
-  std::uint64_t cached_tokens = 0;
+  std::optional<std::uint64_t> cached_tokens{};  // of the prompt's; newer nodes tell
   std::uint64_t eval_tokens = 0;
 };
 

@@ -145,8 +145,8 @@ constexpr FaultCase kFaults[] = {
     {"routes: [{policy: random}]\n",
      "drover.yaml:1:10: routes[0].model is missing; expected a name or a pattern such as llama3.2:* or *\n"},
     {"policy: least_connection\n",
-     "drover.yaml:1:9: policy is least_connection; expected least_connections, least_loaded, round_robin, random, "
-     "two_choices, consistent_hash or manual; did you mean "
+     "drover.yaml:1:9: policy is least_connection; expected earliest_finish, least_connections, least_loaded, "
+     "round_robin, random, two_choices, consistent_hash or manual; did you mean "
      "\"least_connections\"?\n"},
     {"limits: {quue: 5}", "drover.yaml:1:10: unknown key \"quue\" in limits; did you mean \"queue\"?\n"},
     {"retry: {tries: 5}",

@@ -147,7 +147,7 @@ std::optional<balance::NodeDurations> durations_of(const api::AnswerMetrics& met
                                 .prompt_eval = metrics.prompt_eval.value_or(Duration{0}),
                                 .eval = metrics.eval.value_or(Duration{0}),
                                 .prompt_tokens = metrics.prompt_tokens.value_or(0),
-                                .cached_tokens = metrics.cached_tokens.value_or(0),
+                                .cached_tokens = metrics.cached_tokens,
                                 .eval_tokens = metrics.eval_tokens.value_or(0)};
 }
 
@@ -343,6 +343,14 @@ std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& under
   return hashes.empty() ? 0 : hashes.front();
 }
 
+static_assert(balance::kPrefixBlock == api::kPromptBlock);
+
+// What fills no block is half a block on average.
+balance::Prompt prompt_of(const api::Understood& understood) {
+  const auto prefix = understood.prompt_hashes.all();
+  return {.bytes = prefix.size() * balance::kPrefixBlock + balance::kPrefixBlock / 2, .prefix = prefix};
+}
+
 // Tries one node after another until an answer has begun, by rule R. Otherwise the client has been answered: whether
 // its connection can carry another request. The request is bound to a node only when one has a free slot for it; a
 // client that leaves ends whatever is under way.
@@ -354,6 +362,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
       (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
   const NodeRequest request{api::label(exchange.match.route), body.text()};
   const std::uint64_t affinity = affinity_of(exchange, understood);
+  const balance::Prompt prompt = prompt_of(understood);
   std::vector<NodeId> excluded;
   balance::RetryKind kind = balance::RetryKind::first;
   unsigned runner_deaths = 0;
@@ -370,7 +379,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
                                 .excluded = excluded,
                                 .retry = kind,
                                 .pinned = std::nullopt,
-                                .affinity = affinity},
+                                .affinity = affinity,
+                                .prompt = prompt},
                                options);
     if (!slot) {
       if (slot.error().kind == NotAdmitted::Kind::cancelled)

@@ -1,0 +1,122 @@
+#include "balance/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace drover::balance {
+namespace {
+
+constexpr double kUnknownWait = 5;  // seconds: until a probe tells more
+// What runs longer than expected is expected to run on for this part of the time it has taken.
+constexpr double kOverdue = 0.2;
+// Of the time that one more answer is written, those that were there write beside it about half: they began before.
+constexpr double kOverlap = 0.5;
+// A model that was pushed out is wanted again if a request for it came within this time.
+constexpr double kWantedAgain = 60;
+
+const SpeedEstimate& reading_speed(const Place& place, const Lane& lane) {
+  return place.runner->speed.knows_reading() ? place.runner->speed : lane.habits.speed;
+}
+const SpeedEstimate& writing_speed(const Place& place, const Lane& lane) {
+  return place.runner->speed.knows_writing() ? place.runner->speed : lane.habits.speed;
+}
+double load_time(const Runner& runner, const Lane& lane) {
+  return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
+}
+
+// Until the first of those that run there ends.
+double first_end(const Runner& runner, Mono now) {
+  double soonest = kUnknownWait;
+  bool any = false;
+  for (const Request* request = runner.running; request != nullptr; request = request->behind) {
+    const double left = std::max(seconds(request->expected_end - now), kOverdue * seconds(now - request->started));
+    soonest = any ? std::min(soonest, left) : left;
+    any = true;
+  }
+  return soonest;
+}
+
+// What it costs that a load pushes out the model that was used least recently.
+double eviction(const Node& node, Mono now) {
+  const Runner* victim = nullptr;
+  for (const auto& [key, runner] : node.runners) {
+    if (!runner.resident || runner.in_flight > 0) continue;
+    if (victim == nullptr || runner.last_start < victim->last_start) victim = &runner;
+  }
+  if (victim == nullptr) return 0;
+  const double idle = seconds(now - victim->last_start);
+  return victim->load_time.value() * std::max(0.0, 1 - idle / kWantedAgain);
+}
+
+}  // namespace
+
+Work work_of(const Request& request) {
+  const ModelHabits& habits = request.lane->habits;
+  Work work{.prompt = static_cast<double>(request.prompt.bytes) * habits.tokens_per_byte.value(),
+            .answer = habits.answer_tokens.value()};
+  if (request.prompt.max_answer) work.answer = std::min(work.answer, static_cast<double>(*request.prompt.max_answer));
+  return work;
+}
+
+Estimate estimate(const Place& place, const Request& request, const Work& work, const PlaceState& state, Mono now) {
+  const Lane& lane = *request.lane;
+  const Node& node = *place.node;
+  const Runner& runner = *place.runner;
+  Estimate estimate;
+  unsigned free_slots = runner.slots.slots();
+
+  // As many as will run there with it.
+  double others = static_cast<double>(node.in_flight);
+  if (state.readiness == Readiness::busy) {
+    if (node.load && node.load->runner == &runner) {
+      estimate.load = std::max(0.0, load_time(runner, lane) - seconds(now - node.load->since));
+      others = 0;
+    } else {
+      free_slots = 0;
+      estimate.wait = runner.in_flight < runner.slots.slots() ? kUnknownWait : first_end(runner, now);
+      others -= 1;
+    }
+  } else if (state.readiness == Readiness::cold) {
+    estimate.load = load_time(runner, lane);
+    if (node.spec.max_loaded && node.resident >= *node.spec.max_loaded) estimate.load += eviction(node, now);
+  }
+  others = std::max(others, 0.0);
+
+  const double cached = state.cached_bytes * lane.habits.tokens_per_byte.value() * lane.habits.reuse.value();
+  estimate.prompt = std::max(1.0, work.prompt - cached) * reading_speed(place, lane).read_time();
+  const SpeedEstimate& writing = writing_speed(place, lane);
+  const double token = writing.token_time(others + 1);
+  estimate.answer = work.answer * token;
+  if (others > 0) {
+    const double slower = 1 - writing.token_time(others) / token;
+    estimate.harm = others * (estimate.prompt + kOverlap * estimate.answer * slower);
+  }
+  // Who waits for it already comes first.
+  const double ahead = state.promised - free_slots * (estimate.prompt + estimate.answer);
+  estimate.wait += std::max(0.0, ahead) / runner.slots.slots();
+  return estimate;
+}
+
+void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
+  ModelHabits& habits = request.lane->habits;
+  Runner& runner = *request.runner;
+  const auto bytes = static_cast<double>(request.prompt.bytes);
+  const auto tokens = static_cast<double>(durations.prompt_tokens);
+  if (bytes > 0 && tokens > 0) habits.tokens_per_byte.add(tokens / bytes);
+  if (durations.eval_tokens > 0) habits.answer_tokens.add(static_cast<double>(durations.eval_tokens));
+
+  double cached = request.found.bytes * habits.tokens_per_byte.value() * habits.reuse.value();
+  if (durations.cached_tokens) {
+    cached = static_cast<double>(*durations.cached_tokens);
+    const double cached_bytes = cached / habits.tokens_per_byte.value();
+    if (runner.cache != kNoCache) index.learn(runner.cache, request.found, cached_bytes);
+    if (request.found.bytes > 0) habits.reuse.add(std::min(1.0, cached_bytes / request.found.bytes));
+  }
+  const SpeedSample sample{.durations = durations,
+                           .read_tokens = tokens - cached,
+                           .batch = static_cast<double>(request.batch_at_start + request.node->in_flight) / 2};
+  runner.speed.observe(sample);
+  habits.speed.observe(sample);
+}
+
+}  // namespace drover::balance

@@ -1,0 +1,17 @@
+#pragma once
+// What the requests for one model have in common: the first guess for a node that has not served it yet.
+
+#include "balance/speed.h"
+
+namespace drover::balance {
+
+struct ModelHabits {
+  SpeedEstimate speed;               // of all nodes
+  FadingMean load_time{5};           // seconds
+  FadingMean tokens_per_byte{0.25};  // of prompts
+  FadingMean answer_tokens{200};
+  // Of what was expected in a cache, the part that was: models with a sliding window find a whole conversation only.
+  FadingMean reuse{1};
+};
+
+}  // namespace drover::balance

@@ -1,0 +1,104 @@
+#include "balance/prefix_index.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace drover::balance {
+namespace {
+
+using Chain = std::vector<std::uint64_t>;
+
+// A prompt of so many entries. Those of one `text` begin alike.
+Chain prompt(std::uint64_t text, std::size_t entries) {
+  Chain chain(entries * PrefixIndex::kStride);
+  for (std::size_t i = 0; i < chain.size(); ++i) chain[i] = (text * 1'000'000 + i) * 0x9e3779b97f4a7c15ULL + 1;
+  std::ranges::transform(chain, chain.begin(), [](std::uint64_t hash) { return hash ^ hash >> 32; });
+  return chain;
+}
+constexpr double bytes(double entries) { return entries * PrefixIndex::kEntryBytes; }
+
+struct Index {
+  double found(CacheId cache, const Chain& chain, std::uint64_t salt = 0) {
+    index.look_up(chain, salt);
+    return index.found(cache).bytes;
+  }
+  PrefixIndex index{4096};
+  CacheId a = index.new_cache();
+  CacheId b = index.new_cache();
+};
+
+TEST(PrefixIndex, knows_who_has_read_how_much_of_a_prompt) {
+  Index index;
+  index.index.note(index.a, prompt(1, 5), 0);
+  index.index.note(index.b, prompt(1, 2), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 9)), bytes(5));
+  EXPECT_EQ(index.found(index.b, prompt(1, 9)), bytes(2));
+  EXPECT_EQ(index.found(index.b, prompt(1, 1)), bytes(1));
+  EXPECT_EQ(index.found(index.a, prompt(2, 9)), 0);
+  EXPECT_EQ(index.found(kNoCache, prompt(1, 9)), 0);
+}
+
+TEST(PrefixIndex, keeps_apart_what_has_another_salt) {
+  Index index;
+  index.index.note(index.a, prompt(1, 5), 7);
+  EXPECT_EQ(index.found(index.a, prompt(1, 5), 7), bytes(5));
+  EXPECT_EQ(index.found(index.a, prompt(1, 5), 8), 0);
+}
+
+TEST(PrefixIndex, forgets_what_more_was_read_since_than_the_cache_holds) {
+  Index index;
+  index.index.note(index.a, prompt(1, 5), 0);
+  index.index.note(index.a, prompt(2, PrefixIndex::kFirstGuess), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "just not too old";
+  index.index.note(index.a, prompt(3, 1), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 5)), 0);
+  index.index.note(index.a, prompt(1, 5), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "read again";
+}
+
+TEST(PrefixIndex, learns_from_answers_how_much_a_cache_holds) {
+  Index index;
+  const auto answered = [&](double share) {
+    index.index.look_up(prompt(1, 8), 0);
+    index.index.learn(index.a, index.index.found(index.a), bytes(8) * share);
+  };
+  index.index.note(index.a, prompt(1, 8), 0);
+  index.index.note(index.a, prompt(2, 400), 0);
+  for (int i = 0; i < 20; ++i) answered(0);
+  EXPECT_LT(index.index.capacity(index.a), 410U);
+  EXPECT_EQ(index.index.capacity(index.b), PrefixIndex::kFirstGuess) << "another's is another's";
+  const auto less = index.index.capacity(index.a);
+
+  index.index.note(index.a, prompt(3, 400), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 8)), 0);
+  answered(0.9);
+  EXPECT_GT(index.index.capacity(index.a), less);
+  EXPECT_EQ(index.found(index.a, prompt(1, 8)), bytes(8)) << "found although it had been given up";
+}
+
+TEST(PrefixIndex, takes_what_many_have_read_to_be_everywhere) {
+  Index index;
+  for (std::size_t i = 0; i <= PrefixIndex::kHolders; ++i) index.index.note(index.index.new_cache(), prompt(1, 3), 0);
+  index.index.note(index.b, prompt(2, 1), 0);
+  EXPECT_EQ(index.found(index.b, prompt(1, 3)), bytes(3));
+  EXPECT_EQ(index.found(index.a, prompt(1, 3)), 0) << "it has read nothing at all";
+}
+
+TEST(PrefixIndex, is_bounded) {
+  PrefixIndex index(64);
+  const CacheId cache = index.new_cache();
+  for (std::uint64_t text = 1; text <= 1000; ++text) index.note(cache, prompt(text, 1), 0);
+  std::size_t known = 0;
+  for (std::uint64_t text = 1; text <= 1000; ++text) {
+    index.look_up(prompt(text, 1), 0);
+    known += index.found(cache).read > 0 ? 1 : 0;
+  }
+  EXPECT_LE(known, 64U);
+  index.look_up(prompt(1000, 1), 0);
+  EXPECT_EQ(index.found(cache).bytes, bytes(1)) << "the newest";
+}
+
+}  // namespace
+}  // namespace drover::balance

@@ -1,0 +1,71 @@
+#pragma once
+// How fast a runner reads prompts and writes answers, learned from the durations in its final frames.
+//
+// Neither number can be taken as it is. A prompt that is read together with others reports the time of all, so of the
+// last few times a token the second best counts. The time between tokens grows with how many answers are written at
+// once: it is a line over that number, fitted by least squares in which older answers count less and less. What lies
+// far off is cut to a multiple of what was known, so that one bad answer is not believed and ten are.
+
+#include <array>
+#include <cstddef>
+
+#include "balance/slots.h"
+
+namespace drover::balance {
+
+struct SpeedSample {
+  NodeDurations durations;
+  double read_tokens = 0;  // of the prompt, that were not in a cache
+  double batch = 1;        // answers written at once meanwhile, itself included; mean
+};
+
+class SpeedEstimate {
+ public:
+  void observe(const SpeedSample& sample);
+
+  bool knows_reading() const { return reads_ > 0; }
+  bool knows_writing() const { return answers_ > 0; }
+  // Seconds; of nothing known, what a small card would do.
+  double read_time() const { return read_time_; }  // a token of a prompt
+  double token_time(double batch) const;           // from one token of an answer to the next
+
+ private:
+  static constexpr std::size_t kReads = 8;     // the last, of which the second best counts
+  static constexpr double kFewTokens = 32;     // a prompt of fewer says nothing
+  static constexpr double kFade = 0.85;        // what an answer counts for when one more has come
+  static constexpr double kOutlier = 4;        // times what is known: the most that is believed
+  static constexpr double kPriorSlope = 0.1;   // of the mean: what one more answer at once costs
+  static constexpr double kPriorWeight = 0.5;  // answers that this counts for
+
+  void observe_read(double time);
+  void observe_token(double time, double batch);
+
+  std::array<double, kReads> last_reads_{};
+  std::size_t reads_ = 0;
+  double read_time_ = 0.001;
+
+  std::size_t answers_ = 0;
+  double mean_time_ = 0.03;
+  double mean_batch_ = 1;
+  double batch_variance_ = 0;
+  double covariance_ = 0;
+};
+
+// A mean in which older values count less and less; the first ones as much as each other.
+class FadingMean {
+ public:
+  explicit FadingMean(double first_guess, double share = 0.1) : value_(first_guess), share_(share) {}
+  void add(double value) {
+    if (count_ < 1 / share_) ++count_;
+    value_ += (value - value_) / count_;
+  }
+  double value() const { return value_; }
+  bool known() const { return count_ > 0; }
+
+ private:
+  double value_;
+  double share_;  // of the newest value
+  double count_ = 0;
+};
+
+}  // namespace drover::balance

@@ -1,0 +1,73 @@
+#include "balance/speed.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::balance {
+namespace {
+
+Duration to_duration(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e9)); }
+
+// An answer whose every prompt token took `read` seconds and each token `write`.
+SpeedSample answer(double read, double write, double batch = 1) {
+  return {.durations = {.prompt_eval = to_duration(read * 1000), .eval = to_duration(write * 100), .eval_tokens = 100},
+          .read_tokens = 1000,
+          .batch = batch};
+}
+
+TEST(Speed, knows_after_one_answer) {
+  SpeedEstimate speed;
+  EXPECT_FALSE(speed.knows_reading() || speed.knows_writing());
+  speed.observe(answer(0.002, 0.05));
+  EXPECT_TRUE(speed.knows_reading() && speed.knows_writing());
+  EXPECT_DOUBLE_EQ(speed.read_time(), 0.002);
+  EXPECT_DOUBLE_EQ(speed.token_time(1), 0.05);
+}
+
+TEST(Speed, learns_what_one_more_answer_at_once_costs) {
+  SpeedEstimate speed;
+  for (int i = 0; i < 40; ++i) {
+    const double batch = 1 + i % 4;
+    speed.observe(answer(0.001, 0.02 + 0.005 * batch, batch));
+  }
+  EXPECT_NEAR(speed.token_time(1), 0.025, 0.001);
+  EXPECT_NEAR(speed.token_time(4), 0.040, 0.001);
+  EXPECT_NEAR(speed.token_time(8), 0.060, 0.003) << "beyond what was seen, too";
+}
+
+TEST(Speed, is_not_misled_by_prompts_that_were_read_together) {
+  SpeedEstimate speed;
+  for (const double shared : {3.0, 1.0, 2.0, 1.1, 4.0, 2.0, 3.0, 2.0}) speed.observe(answer(0.001 * shared, 0.03));
+  EXPECT_NEAR(speed.read_time(), 0.001, 0.0002);
+}
+
+TEST(Speed, one_bad_answer_is_not_believed_and_ten_are) {
+  SpeedEstimate speed;
+  for (int i = 0; i < 20; ++i) speed.observe(answer(0.001, 0.03));
+  speed.observe(answer(0.1, 3));
+  EXPECT_LT(speed.token_time(1), 0.05);
+  EXPECT_DOUBLE_EQ(speed.read_time(), 0.001);
+  for (int i = 0; i < 10; ++i) speed.observe(answer(0.004, 0.12));
+  EXPECT_GT(speed.token_time(1), 0.09) << "it has become four times slower";
+  EXPECT_DOUBLE_EQ(speed.read_time(), 0.004);
+}
+
+TEST(Speed, small_answers_say_nothing) {
+  SpeedEstimate speed;
+  speed.observe(
+      {.durations = {.prompt_eval = to_duration(1), .eval = to_duration(1), .eval_tokens = 1}, .read_tokens = 4});
+  EXPECT_FALSE(speed.knows_reading() || speed.knows_writing());
+}
+
+TEST(FadingMean, the_first_values_count_equally_and_old_ones_fade) {
+  FadingMean mean(7, 0.1);
+  EXPECT_EQ(mean.value(), 7);
+  EXPECT_FALSE(mean.known());
+  mean.add(1);
+  mean.add(3);
+  EXPECT_DOUBLE_EQ(mean.value(), 2);
+  for (int i = 0; i < 60; ++i) mean.add(10);
+  EXPECT_NEAR(mean.value(), 10, 0.1);
+}
+
+}  // namespace
+}  // namespace drover::balance
