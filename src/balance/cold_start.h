@@ -30,7 +30,7 @@ struct ColdContext {
 struct ColdChoice {
   enum class Kind : std::uint8_t { wait, load, claim };
   Kind kind = Kind::wait;
-  std::size_t candidate = 0;  // load, claim: index; by estimate also of the one that it waits for, if there is one
+  std::optional<std::size_t> candidate{};  // index; of wait: the one it waits for, if that is a certain one
 };
 
 // Cost: O(candidates), no allocation.

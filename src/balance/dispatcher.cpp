@@ -274,9 +274,9 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
   const bool estimates = request.lane->route->policy->estimates();
   const ColdChoice choice =
       estimates ? choose_by_estimate(candidates_, context) : choose_when_cold(candidates_, context);
-  if (estimates && !candidates_.empty()) promise(choice.candidate);
+  if (choice.candidate && choice.kind != ColdChoice::Kind::claim) promise(*choice.candidate);
   if (choice.kind == ColdChoice::Kind::claim) {
-    Runner& runner = *candidate_places_[choice.candidate]->runner;
+    Runner& runner = *candidate_places_[*choice.candidate]->runner;
     if (request.lane->claimant != nullptr || runner.claimant != nullptr) return;
     request.lane->claimant = &request;
     request.claims = &runner;
@@ -285,7 +285,7 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
   }
   release_claim(request);
   if (choice.kind == ColdChoice::Kind::wait) return;
-  Place& place = *candidate_places_[choice.candidate];
+  Place& place = *candidate_places_[*choice.candidate];
   if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
   start_load(request, place, now, actions);
 }

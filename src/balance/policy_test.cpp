@@ -295,7 +295,7 @@ TEST(ColdStart, follows_its_rule) {
     std::string text = choice.kind == ColdChoice::Kind::wait   ? "wait"
                        : choice.kind == ColdChoice::Kind::load ? "load "
                                                                : "claim ";
-    if (choice.kind != ColdChoice::Kind::wait) text += std::to_string(choice.candidate);
+    if (choice.kind != ColdChoice::Kind::wait) text += std::to_string(*choice.candidate);
     EXPECT_EQ(text, test.choice) << test.name << ": " << test.candidates;
   }
 }

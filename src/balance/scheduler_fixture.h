@@ -72,6 +72,10 @@ class Fleet {
   void ends(std::uint64_t request, std::uint64_t on, const Outcome& outcome = {}) {
     scheduler.finished(RequestId{request}, NodeId{on}, outcome, std::nullopt, now, actions_);
   }
+  // With an answer whose final frame tells how long it took.
+  void answers(std::uint64_t request, std::uint64_t on, const NodeDurations& durations) {
+    scheduler.finished(RequestId{request}, NodeId{on}, {}, durations, now, actions_);
+  }
   void fails(std::uint64_t request, std::uint64_t on, ErrorCode code) {
     ends(request, on, {.kind = Outcome::Kind::node_failed, .code = code});
   }
