@@ -22,9 +22,28 @@ constexpr std::string_view kBusy = "server busy, please try again.  maximum pend
 constexpr std::string_view kRunnerGone = "an error was encountered while running the model: unexpected EOF";
 constexpr std::string_view kRunnerNotRunning = "llama-server process no longer running: unknown ";
 
+engine::Card card_of(const NodeSettings& settings) {
+  const Machine& machine = settings.machine;
+  engine::Card card = *engine::card_named(settings.card);
+  engine::StepCosts& costs = card.costs;
+  for (engine::Cost& cost : costs.few_rows) cost *= machine.weights;
+  for (engine::Cost* cost : {&costs.many_rows, &costs.row, &costs.pair_alone, &costs.pair_one, &costs.pair_few,
+                             &costs.pair_tiled, &costs.copy}) {
+    *cost *= machine.arithmetic;
+  }
+  card.load_bandwidth =
+      Bytes{static_cast<std::uint64_t>(static_cast<double>(card.load_bandwidth.value) / machine.loads)};
+  card.load_overhead = Duration{std::llround(static_cast<double>(card.load_overhead.count()) * machine.loads)};
+  return card;
+}
+
+std::size_t scaled_count(std::size_t count, double factor) {
+  return static_cast<std::size_t>(static_cast<double>(count) * factor);
+}
+
 }  // namespace
 
-Node::Node(const NodeSettings& settings) : settings_(settings), card_(*engine::card_named(settings.card)) {}
+Node::Node(const NodeSettings& settings) : settings_(settings), card_(card_of(settings)) {}
 
 Duration Node::scaled(Duration time) const {
   return std::max(Duration{1}, Duration{std::llround(static_cast<double>(time.count()) / settings_.speedup)});
@@ -345,7 +364,9 @@ void Node::work_on_head(Mono now) {
   }
   Loaded* victim = loaded(residents[*engine::pick_victim(residents)].weights);
   head_->victim = &victim->model->spec.weights;
-  if (victim->unloaded == kNever) evict(*victim, now);
+  if (victim->unloaded != kNever) return;
+  ++evictions_;
+  evict(*victim, now);
 }
 
 void Node::begin_load(const Ask& ask, Mono now) {
@@ -365,10 +386,16 @@ void Node::finish_load(Mono now) {
   const Bytes free = card_.vram > used() ? card_.vram - used() : Bytes{};
   const bool on_host = active.ask.options.num_gpu == 0;
   const Bytes size_vram = on_host ? Bytes{} : engine::placed(size, free);
-  const engine::RunnerSettings runner{.slots = slots,
+  constexpr std::uint32_t kBlock = 16;
+  const double cache = settings_.machine.cache;
+  const engine::RunnerSettings runner{.kind = settings_.engine,
+                                      .slots = slots,
                                       .context = context,
                                       .reuse = model.spec.reuse,
-                                      .host_cache = engine::host_cache_tokens(model.spec)};
+                                      .host_cache = scaled_count(engine::host_cache_tokens(model.spec), cache),
+                                      .blocks = scaled_count(std::size_t{context} * slots / kBlock, cache),
+                                      .block_tokens = kBlock,
+                                      .every_token = settings_.every_token};
   auto made = std::make_unique<Loaded>(Loaded{.model = &model,
                                               .options = active.ask.options,
                                               .context = context,
@@ -379,6 +406,7 @@ void Node::finish_load(Mono now) {
   Loaded& added = *made;
   added.expires = after(now, added.lifetime);
   loaded_.emplace(model.spec.weights, std::move(made));
+  ++loads_;
   set_paces(now);
   attach(active, added, now);
   if (active.part == kDone) active_.erase(found);

@@ -100,6 +100,10 @@ class Node {
   void delay_next_load(Duration extra) { extra_load_ += extra; }
   void kill_runner(const ModelSettings& model, Mono now);
 
+  // Since the beginning.
+  std::uint64_t loads() const { return loads_; }          // that ended well
+  std::uint64_t evictions() const { return evictions_; }  // models that went because another needed their place
+
   std::size_t queued_loads() const { return queue_.size(); }
   std::size_t leaked() const { return leaked_; }  // connections
 
@@ -162,7 +166,7 @@ class Node {
   void fail(AskId id, Failure failure, Mono now);
 
   const NodeSettings& settings_;
-  const engine::Card& card_;
+  engine::Card card_;  // this very machine
   std::map<AskId, Active> active_;
   std::map<std::string_view, std::unique_ptr<Loaded>> loaded_;  // by weights; views into the settings
   std::deque<Pending> queue_;
@@ -171,6 +175,8 @@ class Node {
   std::vector<engine::RunnerEvent> runner_events_;  // scratch of step()
   Duration extra_load_{};
   std::size_t leaked_ = 0;
+  std::uint64_t loads_ = 0;
+  std::uint64_t evictions_ = 0;
 };
 
 }  // namespace drover::sim

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "engine/model_spec.h"
+#include "engine/runner.h"
 
 namespace drover::sim {
 
@@ -18,6 +19,14 @@ enum class ToolShape : std::uint8_t { own_line, last_line };
 struct ModelSettings {
   engine::ModelSpec spec;
   ToolShape tool_shape = ToolShape::own_line;
+};
+
+// How one machine differs from what its card's preset says: factors.
+struct Machine {
+  double weights = 1;     // of the time that reading the weights takes, which bounds decoding
+  double arithmetic = 1;  // of the time that prompts and attention take
+  double loads = 1;       // of the time that a load takes
+  double cache = 1;       // of what remembers prompts: llama_cpp's memory of the host (0: none), vllm's blocks
 };
 
 struct NodeSettings {
@@ -31,6 +40,9 @@ struct NodeSettings {
   Duration keep_alive = std::chrono::minutes(5);
   double speedup = 1;  // engine and loads run this many times as fast as they would
   std::string version = "0.34.4";
+  engine::EngineKind engine = engine::EngineKind::llama_cpp;
+  Machine machine{};
+  bool every_token = true;  // false: of an answer's tokens, only the first is told
 };
 
 struct Settings {
