@@ -46,6 +46,29 @@ int run_fit(const FitArguments& arguments);
 
 int run_load(const LoadArguments& arguments);
 
+struct ReplayArguments {
+  std::string trace;  // empty: `workload`
+  std::string workload = "swap";
+  std::optional<double> rate;
+  double speed = 1;
+  std::uint64_t limit = 10'000;
+  std::string fleet = "two";
+  std::optional<std::uint32_t> context;
+  std::string engine = "llama";
+  std::string policy = "least_connections";
+  std::vector<std::string> compare;
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  std::optional<std::size_t> jobs;
+  std::string goal = "ttft<2s,tpot<100ms";
+  double spread = 0.3;
+  bool no_host_cache = false;
+  std::size_t max_queue = 1000;
+  std::string queue_timeout = "300s";
+  bool json = false;
+};
+int run_replay(const ReplayArguments& arguments);
+
 struct WorldArguments {
   std::uint64_t seed = 1;
   std::uint64_t last_seed = 0;  // of a campaign; 0: one world

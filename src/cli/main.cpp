@@ -60,6 +60,54 @@ CLI::App* add_load(CLI::App& app, LoadArguments& load) {
   return command;
 }
 
+CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
+  auto* command = app.add_subcommand("replay", "what a policy makes of a workload, in virtual time");
+  auto* workload =
+      command->add_option("--workload", replay.workload, "made up: swap, agents or tenants")->capture_default_str();
+  auto* trace = command->add_option("--trace", replay.trace, "requests when and as large as this file has them")
+                    ->excludes(workload);
+  auto* rate =
+      command->add_option("--rate", replay.rate, "requests a second at the mean (agents: programs; default: 1)")
+          ->check(CLI::PositiveNumber);
+  command->add_option("--speed", replay.speed, "so many times as fast as the trace was")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(trace)
+      ->excludes(rate);
+  command->add_option("--limit", replay.limit, "no more requests than these")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000'000));
+  command->add_option("--fleet", replay.fleet, "two, eight or hundred unlike nodes")->capture_default_str();
+  command->add_option("--context", replay.context, "tokens of each slot (default: as the workload needs)")
+      ->check(CLI::Range(512, 1'048'576));
+  command->add_option("--engine", replay.engine, "how the nodes' caches work: llama or vllm")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"llama", "vllm"}));
+
+  auto* policy =
+      command->add_option("--policy", replay.policy, "how a node is chosen: least_connections, rival:round_robin, ...")
+          ->capture_default_str();
+  command->add_option("--compare", replay.compare, "several policies, with a comma between them")
+      ->delimiter(',')
+      ->excludes(policy);
+  command->add_option("--max-queue", replay.max_queue, "requests that wait; one more is refused")
+      ->capture_default_str();
+  command->add_option("--queue-timeout", replay.queue_timeout, "who waits longer is refused")->capture_default_str();
+
+  command->add_option("--seed", replay.seed, "the first one")->capture_default_str();
+  command->add_option("--seeds", replay.seeds, "so many, the same ones for all policies")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  command->add_option("--jobs", replay.jobs, "replays at a time (default: one a core)")->check(CLI::Range(1, 256));
+  command->add_option("--goal", replay.goal, "what counts as goodput")->capture_default_str();
+  command->add_option("--spread", replay.spread, "how far machines may be from their cards, as a part")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.9));
+  command->add_flag("--no-host-cache", replay.no_host_cache, "nodes keep prompts in their slots only");
+  command->add_flag("--json", replay.json, "for scripts");
+  return command;
+}
+
 }  // namespace
 }  // namespace drover::cli
 
@@ -112,6 +160,9 @@ int main(int argc, char** argv) {
   LoadArguments load;
   auto* load_command = add_load(app, load);
 
+  ReplayArguments replay;
+  auto* replay_command = add_replay(app, replay);
+
   WorldArguments world;
   auto* world_command =
       app.add_subcommand("world", "the whole gateway in simulated worlds, from seeds: a test of itself");
@@ -159,6 +210,7 @@ int main(int argc, char** argv) {
   if (sim_command->parsed()) return run_sim(sim);
   if (fit_command->parsed()) return run_fit(fit);
   if (load_command->parsed()) return run_load(load);
+  if (replay_command->parsed()) return run_replay(replay);
   if (world_command->parsed()) return run_world_command(world);
   if (status_command->parsed()) return run_status(admin, json);
   return run_nodes(admin, json);

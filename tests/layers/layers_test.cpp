@@ -19,7 +19,7 @@ const std::vector<std::vector<std::string>> kLayers = {
     {"base"},   {"net"},     {"http"},   {"wire"},      {"api"},
     {"traces"}, {"fleet"},   {"engine"}, {"calibrate"}, {"balance"},
     {"guard"},  {"observe"}, {"config"}, {"gateway"},   {"agent", "sim", "plan"},
-    {"load"},   {"world"},   {"cli"}};
+    {"load"},   {"replay"},  {"world"},  {"cli"}};
 
 int row_of(const std::string& layer) {
   for (std::size_t row = 0; row < kLayers.size(); ++row) {

@@ -1,0 +1,172 @@
+#include "cli/replay_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "cli/human.h"
+#include "cli/table.h"
+
+namespace drover::cli {
+namespace {
+
+using replay::Figure;
+using replay::Figures;
+using replay::Interval;
+using replay::Results;
+
+enum class Unit : std::uint8_t { count, time, share, rate };
+
+// A row of the tables.
+struct Row {
+  std::string_view figure;  // replay::figures()
+  std::string_view title;
+  Unit unit;
+  bool compared = false;
+};
+constexpr std::array kRows{
+    Row{"requests", "requests", Unit::count},
+    Row{"ok", "ok", Unit::count},
+    Row{"refused", "refused", Unit::count},
+    Row{"left_out", "left out: no node's context fits", Unit::count},
+    Row{"ttft_mean", "time to first token, mean", Unit::time, true},
+    Row{"ttft_p50", "  p50", Unit::time},
+    Row{"ttft_p95", "  p95", Unit::time, true},
+    Row{"ttft_p99", "  p99", Unit::time},
+    Row{"tpot_mean", "time per output token, mean", Unit::time},
+    Row{"tpot_p50", "  p50", Unit::time},
+    Row{"tpot_p95", "  p95", Unit::time, true},
+    Row{"tpot_p99", "  p99", Unit::time},
+    Row{"e2e_mean", "end to end, mean", Unit::time, true},
+    Row{"e2e_p50", "  p50", Unit::time},
+    Row{"e2e_p95", "  p95", Unit::time, true},
+    Row{"e2e_p99", "  p99", Unit::time},
+    Row{"wait_mean", "waiting (queues, loads), mean", Unit::time},
+    Row{"wait_p50", "  p50", Unit::time},
+    Row{"wait_p95", "  p95", Unit::time},
+    Row{"wait_p99", "  p99", Unit::time},
+    Row{"program_mean", "whole program, mean", Unit::time, true},
+    Row{"program_p50", "  p50", Unit::time, true},
+    Row{"program_p95", "  p95", Unit::time, true},
+    Row{"good", "within the goal", Unit::share, true},
+    Row{"tokens_per_s", "tokens/s", Unit::rate},
+    Row{"loads", "loads", Unit::count, true},
+    Row{"evictions", "evictions", Unit::count},
+    Row{"cached", "prompt tokens from caches", Unit::share, true},
+    Row{"cached_pooled", "  one pooled cache as large", Unit::share},
+    Row{"cached_infinite", "  one without bound", Unit::share},
+};
+
+const Figure& figure_named(std::string_view name) { return *std::ranges::find(replay::figures(), name, &Figure::name); }
+
+std::string text_of(double value, Unit unit) {
+  if (std::isnan(value)) return "-";
+  if (std::isinf(value)) return "never";
+  switch (unit) {
+    case Unit::count:
+      return value < 100 && value != std::floor(value) ? fmt::format("{:.1f}", value)
+                                                       : human_count(std::llround(value));
+    case Unit::time: return human_latency(Duration(std::llround(value * 1e9)));
+    case Unit::share: return fmt::format("{:.1f} %", 100 * value);
+    case Unit::rate: return human_rate(value);
+  }
+}
+
+std::string text_of(const Interval& interval, bool has_bounds) {
+  if (!has_bounds) return fmt::format("{:+.1f} %", 100 * interval.mean);
+  return fmt::format("{:+.1f} % ({:+.1f} to {:+.1f})", 100 * interval.mean, 100 * interval.low, 100 * interval.high);
+}
+
+std::string text_of(const Table& table) {
+  std::string text = table.titles(kAnyWidth) + "\n";
+  for (const std::string& line : table.lines(kAnyWidth)) text += line + "\n";
+  return text;
+}
+
+std::vector<Column> columns_of(std::string_view first, std::span<const Results::Policy> policies) {
+  std::vector<Column> columns{{.title = first}};
+  for (const auto& policy : policies) columns.push_back({.title = policy.name, .right = true});
+  return columns;
+}
+
+std::string figure_table(const Results& results, const Style& style) {
+  Table table(columns_of("", results.policies), style);
+  for (const Row& row : kRows) {
+    const Figure& figure = figure_named(row.figure);
+    std::vector<double> means;
+    for (const auto& policy : results.policies) means.push_back(mean_of(policy, figure));
+    if (std::ranges::all_of(means, [](double mean) { return std::isnan(mean); })) continue;
+    std::vector<Piece> cells{{std::string(row.title)}};
+    for (const double mean : means) cells.push_back({text_of(mean, row.unit)});
+    table.add(std::move(cells));
+  }
+  return text_of(table);
+}
+
+std::string difference_table(const Results& results, const Style& style) {
+  const std::span<const Results::Policy> others = std::span(results.policies).subspan(1);
+  const std::string title = fmt::format("against {}", results.policies[0].name);
+  Table table(columns_of(title, others), style);
+  for (const Row& row : kRows) {
+    if (!row.compared) continue;
+    const Figure& figure = figure_named(row.figure);
+    std::vector<Piece> cells{{std::string(row.figure)}};
+    bool any = false;
+    for (const auto& policy : others) {
+      const auto interval = against(results.policies[0], policy, figure);
+      any |= interval.has_value();
+      cells.push_back({interval ? text_of(*interval, policy.runs.size() > 1) : "-"});
+    }
+    if (any) table.add(std::move(cells));
+  }
+  return text_of(table);
+}
+
+}  // namespace
+
+std::string replay_report(const Results& results, std::string_view goal, const Style& style) {
+  const std::size_t seeds = results.policies[0].runs.size();
+  std::string text;
+  text += seeds == 1 ? fmt::format("Seed {}. Goal: {}.\n\n", results.first_seed, goal)
+                     : fmt::format("Means over the seeds {} to {}. Goal: {}.\n\n", results.first_seed,
+                                   results.first_seed + seeds - 1, goal);
+  text += figure_table(results, style);
+  if (!results.policies[0].runs[0].reuse) {
+    text += "\nReuse was not modelled: the workload does not say which prompts begin alike.\n";
+  }
+  if (results.policies.size() > 1) {
+    text += "\n" + difference_table(results, style);
+    if (seeds > 1) text += "\nMeans of the differences on each seed, with 95 % bootstrap intervals.\n";
+  }
+  return text;
+}
+
+Json replay_json(const Results& results) {
+  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
+  Json policies = Json::array();
+  for (const auto& policy : results.policies) {
+    Json means = Json::object();
+    Json differences = Json::object();
+    for (const Figure& figure : replay::figures()) {
+      means[figure.name] = number(mean_of(policy, figure));
+      const auto interval = against(results.policies[0], policy, figure);
+      if (!interval || &policy == &results.policies[0]) continue;
+      differences[figure.name] = {{"mean", interval->mean}, {"low", interval->low}, {"high", interval->high}};
+    }
+    Json seeds = Json::array();
+    for (std::size_t i = 0; i < policy.runs.size(); ++i) {
+      Json run = replay::to_json(policy.runs[i]);
+      run["seed"] = results.first_seed + i;
+      seeds.push_back(std::move(run));
+    }
+    policies.push_back({{"policy", policy.name},
+                        {"means", std::move(means)},
+                        {"against_first", std::move(differences)},
+                        {"seeds", std::move(seeds)}});
+  }
+  return {{"reuse_modelled", results.policies[0].runs[0].reuse.has_value()}, {"policies", std::move(policies)}};
+}
+
+}  // namespace drover::cli

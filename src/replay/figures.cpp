@@ -1,0 +1,149 @@
+#include "replay/figures.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace drover::replay {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kForever = std::numeric_limits<double>::infinity();
+
+// As the load tool counts it, so that one goal means the same to both.
+load::Outcome outcome_of(const Request& request) {
+  load::Outcome outcome;
+  outcome.due = request.arrived.time_since_epoch();
+  outcome.sent = outcome.due;
+  if (request.first_token) outcome.first_token = request.first_token->time_since_epoch();
+  outcome.ended = request.ended.time_since_epoch();
+  outcome.tokens = Tokens{request.usage.answer};
+  outcome.end = request.end == End::ok ? load::End::ok : load::End::refused;
+  return outcome;
+}
+
+// JSON has no infinity and no NaN: null.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+template <Summary Figures::* Of, double Summary::* Part>
+double part(const Figures& figures) {
+  return figures.*Of.*Part;
+}
+template <double Summary::* Part>
+double program_part(const Figures& figures) {
+  return figures.program ? (*figures.program).*Part : kNone;
+}
+template <double Figures::Reuse::* Share>
+double reuse_part(const Figures& figures) {
+  return figures.reuse ? (*figures.reuse).*Share : kNone;
+}
+
+}  // namespace
+
+Summary summarise(std::vector<double>& times) {
+  if (times.empty()) return {kNone, kNone, kNone, kNone};
+  std::ranges::sort(times);
+  // The least value that the part does not exceed.
+  const auto quantile = [&](double part) {
+    const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(times.size())));
+    return times[std::max<std::size_t>(rank, 1) - 1];
+  };
+  double sum = 0;
+  for (const double time : times) sum += time;
+  return {sum / static_cast<double>(times.size()), quantile(0.5), quantile(0.95), quantile(0.99)};
+}
+
+Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std::vector<Workload::Program>& programs,
+               const load::Goal& goal) {
+  Figures sum;
+  std::vector<double> first, each, end, waited, whole;
+  std::uint64_t good = 0;
+  std::uint64_t tokens = 0;
+  Mono last{};
+  for (const Request& request : requests) {
+    if (request.end == End::left_out) {
+      ++sum.left_out;
+      continue;
+    }
+    last = std::max(last, request.ended);
+    ++sum.requests;
+    if (request.end != End::ok) {
+      for (auto* times : {&first, &end, &waited}) times->push_back(kForever);
+      continue;
+    }
+    ++sum.ok;
+    tokens += request.usage.answer;
+    const load::Outcome outcome = outcome_of(request);
+    good += goal.met(outcome);
+    end.push_back(seconds(request.ended - request.arrived));
+    const Mono begun = request.first_token.value_or(request.ended);
+    first.push_back(seconds(begun - request.arrived));
+    waited.push_back(std::max(0.0, seconds(begun - request.arrived - request.usage.prompt_time)));
+    if (const auto time = outcome.time_per_token()) each.push_back(seconds(*time));
+  }
+  for (std::uint64_t i = 0; i < lost; ++i) {
+    for (auto* times : {&first, &end, &waited}) times->push_back(kForever);
+  }
+  sum.requests += lost;
+  sum.refused = sum.requests - sum.ok;
+  sum.first_token = summarise(first);
+  sum.per_token = summarise(each);
+  sum.end_to_end = summarise(end);
+  sum.waited = summarise(waited);
+  for (const Workload::Program& program : programs) {
+    whole.push_back(program.ended == kNever ? kForever : seconds(program.ended - program.began));
+  }
+  if (!programs.empty()) sum.program = summarise(whole);
+  sum.good = sum.requests == 0 ? 0 : static_cast<double>(good) / static_cast<double>(sum.requests);
+  if (!requests.empty()) sum.span = seconds(last - requests.front().arrived);
+  sum.tokens_per_s = sum.span > 0 ? static_cast<double>(tokens) / sum.span : 0;
+  return sum;
+}
+
+std::span<const Figure> figures() {
+  using F = Figures;
+  using S = Summary;
+  static constexpr std::array all{
+      Figure{"requests", [](const F& f) { return static_cast<double>(f.requests); }},
+      Figure{"ok", [](const F& f) { return static_cast<double>(f.ok); }},
+      Figure{"refused", [](const F& f) { return static_cast<double>(f.refused); }},
+      Figure{"left_out", [](const F& f) { return static_cast<double>(f.left_out); }},
+      Figure{"ttft_mean", part<&F::first_token, &S::mean>},
+      Figure{"ttft_p50", part<&F::first_token, &S::p50>},
+      Figure{"ttft_p95", part<&F::first_token, &S::p95>},
+      Figure{"ttft_p99", part<&F::first_token, &S::p99>},
+      Figure{"tpot_mean", part<&F::per_token, &S::mean>},
+      Figure{"tpot_p50", part<&F::per_token, &S::p50>},
+      Figure{"tpot_p95", part<&F::per_token, &S::p95>},
+      Figure{"tpot_p99", part<&F::per_token, &S::p99>},
+      Figure{"e2e_mean", part<&F::end_to_end, &S::mean>},
+      Figure{"e2e_p50", part<&F::end_to_end, &S::p50>},
+      Figure{"e2e_p95", part<&F::end_to_end, &S::p95>},
+      Figure{"e2e_p99", part<&F::end_to_end, &S::p99>},
+      Figure{"wait_mean", part<&F::waited, &S::mean>},
+      Figure{"wait_p50", part<&F::waited, &S::p50>},
+      Figure{"wait_p95", part<&F::waited, &S::p95>},
+      Figure{"wait_p99", part<&F::waited, &S::p99>},
+      Figure{"program_mean", program_part<&S::mean>},
+      Figure{"program_p50", program_part<&S::p50>},
+      Figure{"program_p95", program_part<&S::p95>},
+      Figure{"good", [](const F& f) { return f.good; }},
+      Figure{"tokens_per_s", [](const F& f) { return f.tokens_per_s; }},
+      Figure{"loads", [](const F& f) { return static_cast<double>(f.loads); }},
+      Figure{"evictions", [](const F& f) { return static_cast<double>(f.evictions); }},
+      Figure{"cached", reuse_part<&F::Reuse::cached>},
+      Figure{"cached_pooled", reuse_part<&F::Reuse::pooled>},
+      Figure{"cached_infinite", reuse_part<&F::Reuse::infinite>},
+      Figure{"span_s", [](const F& f) { return f.span; }},
+  };
+  return all;
+}
+
+Json to_json(const Figures& of) {
+  Json json = Json::object();
+  for (const Figure& figure : figures()) json[figure.name] = number(figure.of(of));
+  return json;
+}
+
+}  // namespace drover::replay

@@ -1,0 +1,70 @@
+#include "replay/ideal_cache.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "engine/block_cache.h"
+#include "engine/memory.h"
+#include "engine/slot_cache.h"
+
+namespace drover::replay {
+namespace {
+
+constexpr std::uint32_t kBlock = 16;  // tokens, as sim::Node has them
+
+// The prompt and the answer that a later prompt may contain, but its last token, which no engine reads.
+engine::Sequence all_of(const Question& question) {
+  engine::Sequence all = question.prompt;
+  if (!question.answer_name) return all;
+  for (std::uint32_t i = 0; i + 1 < question.answer; ++i) all.emplace_back(answer_token(*question.answer_name, i));
+  return all;
+}
+
+std::uint64_t scaled(std::uint64_t count, double factor) {
+  return static_cast<std::uint64_t>(static_cast<double>(count) * factor);
+}
+
+}  // namespace
+
+std::uint64_t InfiniteCache::read(const Question& question) {
+  const engine::Sequence all = all_of(question);
+  chain_.clear();
+  std::uint64_t hash = 0;
+  for (const engine::Piece& piece : all) {
+    hash = Random(hash * 0xd1342543de82ef95 + piece.hash * 31 + piece.tokens).next();
+    chain_.push_back(hash);
+  }
+  // Who knows a beginning knows all shorter ones.
+  const auto end = std::ranges::partition_point(chain_, [&](std::uint64_t each) { return known_.contains(each); });
+  const auto pieces = static_cast<std::size_t>(end - chain_.begin());
+  known_.insert(end, chain_.end());
+  const std::size_t found = engine::token_count({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(pieces)});
+  return std::min(found, engine::token_count(question.prompt) - 1);
+}
+
+PooledCache::PooledCache(const Fleet& fleet, const sim::ModelSettings& model) {
+  const bool in_blocks = fleet.front().engine == engine::EngineKind::vllm;
+  std::uint64_t tokens = 0;
+  for (const sim::NodeSettings& node : fleet) {
+    if (std::ranges::none_of(node.models, [&](const auto& held) { return held.spec.weights == model.spec.weights; })) {
+      continue;
+    }
+    const std::uint64_t slots = std::uint64_t{std::min(node.context, model.spec.context)} * node.slots;
+    const double cache = node.machine.cache;
+    tokens += in_blocks ? scaled(slots, cache) : slots + scaled(engine::host_cache_tokens(model.spec), cache);
+  }
+  if (in_blocks) {
+    cache_ = std::make_unique<engine::BlockCache>(
+        1, engine::BlockSettings{.blocks = std::max<std::size_t>(tokens / kBlock, 1), .tokens = kBlock});
+  } else {
+    cache_ = std::make_unique<engine::SlotCache>(1, model.spec.reuse, tokens);
+  }
+}
+
+std::uint64_t PooledCache::read(const Question& question) {
+  const auto place = cache_->place(question.prompt, question.answer);
+  cache_->release(place->slot, all_of(question), engine::token_count(question.prompt));
+  return place->cached;
+}
+
+}  // namespace drover::replay

@@ -1,0 +1,38 @@
+#pragma once
+// A rival at work as its authors have it: each request goes to a node at once, and waits inside that node if need be.
+// Loads and evictions are the nodes' own.
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "replay/rivals/rival.h"
+#include "replay/router.h"
+
+namespace drover::replay {
+
+class EarlyBinding final : public Router {
+ public:
+  EarlyBinding(const Stage& stage, std::unique_ptr<Rival> rival, std::uint64_t seed);
+
+  void arrived(Stage& stage, std::size_t request) override;
+  void first_token(Stage& stage, std::size_t request) override;
+  void ended(Stage& stage, std::size_t request, bool ok, const balance::NodeDurations& durations) override;
+  Mono next() const override;
+  void wake(Stage& stage) override;
+
+ private:
+  bool try_start(Stage& stage, std::size_t request);
+
+  std::unique_ptr<Rival> rival_;
+  Random random_;
+  std::vector<unsigned> in_flight_;  // by node
+  struct Waiting {
+    std::size_t request;
+    Mono until;  // then it is refused
+  };
+  std::deque<Waiting> waiting_;    // in order of arrival
+  std::vector<Backend> backends_;  // scratch
+};
+
+}  // namespace drover::replay

@@ -1,0 +1,127 @@
+#include "replay/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "balance/policy.h"
+#include "base/check.h"
+#include "replay/ideal_cache.h"
+#include "replay/models.h"
+#include "replay/rivals/early_binding.h"
+
+namespace drover::replay {
+namespace {
+
+// One seed decides several things, none of which may shift another.
+enum class Draw : std::uint64_t { fleet = 1, text, workload, policy };
+std::uint64_t seed_of(std::uint64_t seed, Draw draw) {
+  return Random(seed).split(static_cast<std::uint64_t>(draw)).next();
+}
+
+std::unique_ptr<Workload> make_workload(const Scenario& scenario, std::uint64_t seed) {
+  if (scenario.trace) return trace_workload(*scenario.trace);
+  SyntheticSettings settings = scenario.synthetic;
+  settings.seed = seed;
+  return synthetic_workload(settings);
+}
+
+// Notes what ideal caches would have known of what is asked.
+class Observed final : public Workload {
+ public:
+  Observed(Workload& real, const Fleet& fleet) : real_(real) {
+    for (const std::string& name : real.models()) caches_.push_back({InfiniteCache{}, {fleet, *model_named(name)}});
+  }
+  const std::vector<std::string>& models() const override { return real_.models(); }
+  bool tells_reuse() const override { return real_.tells_reuse(); }
+  Mono next() const override { return real_.next(); }
+  Question take() override {
+    Question question = real_.take();
+    Caches& caches = caches_[question.model];
+    known_.push_back({caches.pooled.read(question), caches.infinite.read(question)});
+    return question;
+  }
+  void ended(std::size_t number, bool ok, Mono at) override { real_.ended(number, ok, at); }
+  std::uint64_t lost() const override { return real_.lost(); }
+  std::vector<Program> programs() const override { return real_.programs(); }
+
+  // Over all requests that were answered.
+  Figures::Reuse reuse(std::span<const Request> requests) const {
+    std::uint64_t all = 0, cached = 0, pooled = 0, infinite = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      if (requests[i].end != End::ok) continue;
+      all += requests[i].usage.prompt;
+      cached += requests[i].usage.cached;
+      pooled += known_[i].pooled;
+      infinite += known_[i].infinite;
+    }
+    const auto share = [&](std::uint64_t part) {
+      return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
+    };
+    return {.cached = share(cached), .pooled = share(pooled), .infinite = share(infinite)};
+  }
+
+ private:
+  struct Caches {
+    InfiniteCache infinite;
+    PooledCache pooled;
+  };
+  struct Known {
+    std::uint64_t pooled, infinite;  // tokens
+  };
+  Workload& real_;
+  std::vector<Caches> caches_;  // by model
+  std::vector<Known> known_;    // by question
+};
+
+std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, const Workload& workload,
+                                    std::string_view policy, std::uint64_t seed) {
+  if (auto rival = make_rival(policy)) return std::make_unique<EarlyBinding>(stage, std::move(rival), seed);
+  ScheduledSettings settings = scenario.scheduled;
+  const auto kind = balance::policy_kind(policy);
+  CHECK(kind.has_value());
+  settings.scheduler.policy = *kind;
+  return std::make_unique<Scheduled>(stage, workload.models(), settings, seed);
+}
+
+}  // namespace
+
+std::vector<std::string> models_of(const Scenario& scenario) { return make_workload(scenario, 0)->models(); }
+
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names;
+  for (const std::string_view name : balance::kPolicyNames) {
+    if (name != balance::name(balance::PolicyKind::manual)) names.emplace_back(name);
+  }
+  for (const std::string_view name : rival_names()) names.emplace_back(name);
+  return names;
+}
+
+bool is_policy(std::string_view name) {
+  const std::vector<std::string> names = policy_names();
+  return std::ranges::find(names, name) != names.end();
+}
+
+Figures replay(const Scenario& scenario, std::string_view policy, std::uint64_t seed) {
+  Fleet fleet = scenario.fleet;
+  make_true(fleet, scenario.truth, seed_of(seed, Draw::fleet));
+  const auto real = make_workload(scenario, seed_of(seed, Draw::workload));
+  const auto bytes_per_token =
+      draw_bytes_per_token(real->models().size(), scenario.truth.spread, seed_of(seed, Draw::text));
+  std::optional<Observed> observed;
+  if (real->tells_reuse()) observed.emplace(*real, fleet);
+  Workload& workload = observed ? static_cast<Workload&>(*observed) : *real;
+
+  Stage stage(fleet, bytes_per_token, workload);
+  stage.run(*make_router(stage, scenario, workload, policy, seed_of(seed, Draw::policy)));
+
+  Figures figures = add_up(stage.requests(), workload.lost(), workload.programs(), scenario.goal);
+  if (observed) figures.reuse = observed->reuse(stage.requests());
+  for (std::size_t i = 0; i < stage.nodes(); ++i) {
+    figures.loads += stage.node(i).loads();
+    figures.evictions += stage.node(i).evictions();
+  }
+  return figures;
+}
+
+}  // namespace drover::replay
