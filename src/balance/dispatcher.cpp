@@ -113,6 +113,21 @@ void Dispatcher::promise(std::size_t candidate) {
   runner.promised += candidates_[candidate].estimate.prompt + candidates_[candidate].estimate.answer;
 }
 
+void Dispatcher::promise_busy(std::size_t count) {
+  const auto takes = [](const Candidate& candidate) { return candidate.estimate.prompt + candidate.estimate.answer; };
+  double rate = 0;  // requests a second that they end
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.readiness == Readiness::busy) rate += candidate.slots / takes(candidate);
+  }
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (candidates_[i].readiness != Readiness::busy) continue;
+    Runner& runner = *candidate_places_[i]->runner;
+    if (runner.promised_at != looks_) runner.promised = 0;
+    runner.promised_at = looks_;
+    runner.promised += static_cast<double>(count) * candidates_[i].slots / rate;
+  }
+}
+
 void Dispatcher::keep_first() {
   if (candidates_.empty()) return;
   const auto first = std::ranges::min_element(candidate_places_, {}, &Place::rank) - candidate_places_.begin();
@@ -138,7 +153,8 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
   if (request.pinned) reason = kPinned;
   return Bound{.place = candidate_places_[start->candidate],
                .reason = reason,
-               .estimate = candidates_[start->candidate].estimate};
+               .estimate = candidates_[start->candidate].estimate,
+               .found = prefixes.found(candidate_places_[start->candidate]->runner->cache)};
 }
 
 std::optional<Refused> Dispatcher::stranded(Mono now) const {
@@ -173,7 +189,7 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   request.expected_end = after(now, to_duration(bound.estimate.prompt + bound.estimate.answer));
   if (request.lane->route->policy->estimates()) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
-    request.found = prefixes.found(runner.cache);
+    request.found = bound.found;
     prefixes.note(runner.cache, request.prompt.prefix, salt_of(*request.lane));
   }
   request.prompt.prefix = {};
@@ -303,28 +319,83 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
     if (request != lane.claimant) consider_load(*request, before, now, actions);
     ++before;
   }
+  // Of those behind, one: it has the whole line before it.
+  Request* last = lane.line.last();
+  if (before < kLookahead || before >= lane.line.size() || last == lane.claimant) return;
+  survey(*last, now);
+  promise_busy(lane.line.size() - before - 1);
+  if (survey(*last, now).loadable) consider_load(*last, lane.line.size() - 1, now, actions);
 }
 
 // ---- requests that wait
 
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
+  return lane.route->policy->estimates() ? fill_by_estimate(lane, now, actions) : fill_in_order(lane, now, actions);
+}
+
+Dispatcher::Room Dispatcher::fill_in_order(Lane& lane, Mono now, Actions& actions) {
   Room room;
-  ++looks_;
   Request* request = lane.line.first();
   for (std::size_t passed_over = 0; request != nullptr && passed_over < kLookahead;) {
     Request* behind = request->behind;
     room = survey(*request, now);
     if (!room.free_slot) break;
     if (const auto bound = best(*request, now)) {
-      leave_line(*request);
-      start(*request, *bound, now);
-      actions.push_back(Grant{.request = request->id, .node = bound->place->node->spec.id, .reason = bound->reason});
+      grant(*request, *bound, now, actions);
     } else {
       ++passed_over;
     }
     request = behind;
   }
   return room;
+}
+
+Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& actions) {
+  Room room;
+  const std::size_t most =
+      std::clamp<std::size_t>(kWeighed / std::max<std::size_t>(1, lane.places.size()), 1, kLookahead);
+  while (!lane.line.empty()) {
+    ++looks_;
+    Request* chosen = nullptr;
+    Bound bound{};
+    std::size_t looked_at = 0;
+    for (Request* request = lane.line.first(); request != nullptr && looked_at < kLookahead;
+         request = request->behind) {
+      room = survey(*request, now);
+      if (!room.free_slot) return room;
+      const auto its = best(*request, now);
+      ++looked_at;
+      if (!its) continue;
+      if (chosen == nullptr || its->estimate.saved > bound.estimate.saved) {
+        chosen = request;
+        bound = *its;
+      }
+      // Who has waited long enough goes first whatever the others save.
+      if (looked_at >= most || (request == lane.line.first() && now - request->arrival >= settings.spill_delay)) break;
+    }
+    if (chosen == nullptr) break;
+    grant(*chosen, bound, now, actions);
+  }
+  if (lane.line.size() > kLookahead) fill_from_behind(lane, now, actions);
+  return room;
+}
+
+void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
+  survey(*lane.line.last(), now);
+  promise_busy(lane.line.size() - kLookahead);
+  Request* request = lane.line.last();
+  for (std::size_t looked_at = 0; looked_at < kLookahead && lane.line.size() > kLookahead; ++looked_at) {
+    Request* before = request->before;
+    if (!survey(*request, now).free_slot) return;
+    if (const auto bound = best(*request, now)) grant(*request, *bound, now, actions);
+    request = before;
+  }
+}
+
+void Dispatcher::grant(Request& request, const Bound& bound, Mono now, Actions& actions) {
+  leave_line(request);
+  start(request, bound, now);
+  actions.push_back(Grant{.request = request.id, .node = bound.place->node->spec.id, .reason = bound.reason});
 }
 
 void Dispatcher::dispatch_collected(Mono now, Actions& actions) {

@@ -24,6 +24,8 @@ namespace drover::balance {
 
 // So many requests of a line, from its front, are looked at when a slot is free.
 inline constexpr std::size_t kLookahead = 16;
+// And so many candidates of theirs, all together, where they are weighed against each other.
+inline constexpr std::size_t kWeighed = 256;
 
 class Dispatcher {
  public:
@@ -58,11 +60,14 @@ class Dispatcher {
     Place* place;
     Reason reason;
     Estimate estimate;
+    PrefixIndex::Found found;
   };
   // Where it can start now, as the policy has it.
   std::optional<Bound> best(const Request& request, Mono now);
   // Why it can never start as things are: nobody healthy is left, or all have just failed to load its model.
   std::optional<Refused> stranded(Mono now) const;
+  // So many requests wait, of which no other look knew, for those that are busy, each for who will have it soonest.
+  void promise_busy(std::size_t count);
   // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
@@ -107,8 +112,14 @@ class Dispatcher {
   void add_estimates(const Request& request, Mono now);
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
   void promise(std::size_t candidate);
+  void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
   Readiness readiness(const Request& request, const Place& place, Mono now) const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
+  Room fill_in_order(Lane& lane, Mono now, Actions& actions);
+  Room fill_by_estimate(Lane& lane, Mono now, Actions& actions);
+  // Slots are free, yet those at the front would rather wait for better ones. Who comes last has the longest wait, and
+  // may be better off there.
+  void fill_from_behind(Lane& lane, Mono now, Actions& actions);
   void consider_loads(Lane& lane, Mono now, Actions& actions);
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);

@@ -279,5 +279,40 @@ TEST(EarliestFinish, an_unloaded_model_has_no_cache) {
   EXPECT_NE(again, other);
 }
 
+TEST(EarliestFinish, of_those_that_wait_the_one_whose_prompt_is_still_cached_goes_first) {
+  LearningFleet fleet(1, 1);
+  fleet.learn({1});
+  EXPECT_EQ(fleet.start(1, 1), 0U);
+  EXPECT_EQ(fleet.start(2, 2), std::nullopt);
+  EXPECT_EQ(fleet.start(3, 1), std::nullopt) << "the next turn of the conversation that runs";
+  fleet.now += seconds(2);
+  fleet.answers(1, 0, durations(1));
+  EXPECT_EQ(fleet.said(), "grant 3 on 0");
+}
+
+TEST(EarliestFinish, who_has_waited_long_enough_goes_first_all_the_same) {
+  LearningFleet fleet(1, 1);
+  fleet.learn({1});
+  EXPECT_EQ(fleet.start(1, 1), 0U);
+  EXPECT_EQ(fleet.start(2, 2), std::nullopt);
+  fleet.now += by_estimate().spill_delay;
+  EXPECT_EQ(fleet.start(3, 1), std::nullopt);
+  fleet.answers(1, 0, durations(1));
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+}
+
+TEST(EarliestFinish, a_slow_node_does_not_idle_while_a_long_line_waits_for_a_fast_one) {
+  LearningFleet fleet(2, 1);
+  fleet.learn({1, 6});
+  EXPECT_EQ(fleet.start(1, 1), 0U);
+  std::optional<std::uint64_t> on_slow;
+  for (std::uint64_t i = 2; i <= 60; ++i) {
+    if (fleet.start(i, i) == 1U) on_slow = i;
+  }
+  ASSERT_TRUE(on_slow) << "the line was long enough for one to be better off there";
+  fleet.cancels(*on_slow);
+  EXPECT_EQ(fleet.said(), "grant 60 on 1") << "the last of the line takes its place: it has the longest wait";
+}
+
 }  // namespace
 }  // namespace drover::balance

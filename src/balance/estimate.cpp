@@ -12,7 +12,9 @@ constexpr double kOverdue = 0.2;
 // Of the time that one more answer is written, those that were there write beside it about half: they began before.
 constexpr double kOverlap = 0.5;
 // A model that was pushed out is wanted again if a request for it came within this time.
-constexpr double kWantedAgain = 60;
+constexpr double kWantedAgain = 600;
+// And pushes out another one then, and so on.
+constexpr double kChain = 4;
 
 const SpeedEstimate& reading_speed(const Place& place, const Lane& lane) {
   return place.runner->speed.knows_reading() ? place.runner->speed : lane.habits.speed;
@@ -45,7 +47,7 @@ double eviction(const Node& node, Mono now) {
   }
   if (victim == nullptr) return 0;
   const double idle = seconds(now - victim->last_start);
-  return victim->load_time.value() * std::max(0.0, 1 - idle / kWantedAgain);
+  return kChain * victim->load_time.value() * std::max(0.0, 1 - idle / kWantedAgain);
 }
 
 }  // namespace
@@ -83,7 +85,9 @@ Estimate estimate(const Place& place, const Request& request, const Work& work, 
   others = std::max(others, 0.0);
 
   const double cached = state.cached_bytes * lane.habits.tokens_per_byte.value() * lane.habits.reuse.value();
-  estimate.prompt = std::max(1.0, work.prompt - cached) * reading_speed(place, lane).read_time();
+  const double read_time = reading_speed(place, lane).read_time();
+  estimate.prompt = std::max(1.0, work.prompt - cached) * read_time;
+  estimate.saved = std::min(work.prompt, cached) * read_time;
   const SpeedEstimate& writing = writing_speed(place, lane);
   const double token = writing.token_time(others + 1);
   estimate.answer = work.answer * token;

@@ -18,6 +18,7 @@ namespace drover::balance {
 class Line {
  public:
   Request* first() const { return first_; }
+  Request* last() const { return last_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   // How many of them need other options than a node's own defaults.

@@ -50,7 +50,8 @@ struct Estimate {
   double load = 0;    // of the model, and of the one that it pushes out, if that is wanted again
   double prompt = 0;  // reading what of it no cache has
   double answer = 0;
-  double harm = 0;  // what those that run there lose by it, all together
+  double saved = 0;  // of the prompt, by a cache; not a part of the others
+  double harm = 0;   // what those that run there lose by it, all together
 
   double finish() const { return wait + load + prompt + answer; }
 };

@@ -142,7 +142,8 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
 
   Lane& lane = found->second;
   // Who waits goes first: time alone may have opened a slot since the last look.
-  if (lane.line.size() < kLookahead) dispatcher.dispatch_lane(lane, now, actions);
+  const bool estimates = lane.route->policy->estimates();
+  if (lane.line.size() < kLookahead || estimates) dispatcher.dispatch_lane(lane, now, actions);
   const bool full = submission.retry != RetryKind::lost_node && dispatcher.waiting >= dispatcher.settings.max_queue;
   const bool in_sight = lane.line.size() < kLookahead;
   if (full && !in_sight) return Refused{.why = Why::queue_full, .retry_after = dispatcher.retry_after(now)};
@@ -161,8 +162,12 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   request.affinity = submission.affinity;
   request.prompt = submission.prompt;
 
-  const auto room = dispatcher.survey(request, now);
-  if (in_sight) {
+  auto room = dispatcher.survey(request, now);
+  if (estimates && !in_sight && room.free_slot) {
+    dispatcher.promise_busy(lane.line.size() - kLookahead);
+    room = dispatcher.survey(request, now);
+  }
+  if (in_sight || (estimates && room.free_slot)) {
     if (const auto bound = dispatcher.best(request, now)) {
       dispatcher.start(request, *bound, now);
       return Start{.node = bound->place->node->spec.id, .reason = bound->reason};

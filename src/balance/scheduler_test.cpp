@@ -780,5 +780,24 @@ TEST(Scheduler, a_route_that_comes_sends_away_who_has_nowhere_to_go) {
   EXPECT_EQ(fleet.submit(4, "a"), "on 1 (only_one)") << "the node has the name of the route now";
 }
 
+TEST(Scheduler, a_long_line_is_worth_a_further_copy_even_if_a_node_has_many_slots) {
+  Fleet fleet;
+  fleet.node(1, 20);
+  fleet.node(2, 20);
+  fleet.has(1, {"a*"});
+  fleet.has(2, {"a"});
+  std::uint64_t next = 1;
+  for (; next <= 20; ++next) fleet.submit(next, "a");
+  for (; next <= 40; ++next) fleet.submit(next, "a");
+  EXPECT_EQ(fleet.said(), "") << "each of those that wait gets a slot within one request's time";
+  fleet.submit(next, "a");
+  fleet.ends(1, 1);
+  EXPECT_EQ(fleet.said(), "grant 21 on 1");
+  fleet.submit(++next, "a");
+  fleet.submit(++next, "a");
+  fleet.ends(2, 1);
+  EXPECT_EQ(fleet.said(), "grant 22 on 1; load 1: a on 2");
+}
+
 }  // namespace
 }  // namespace drover::balance
