@@ -382,13 +382,13 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
 
 void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
   survey(*lane.line.last(), now);
-  promise_busy(lane.line.size() - kLookahead);
-  Request* request = lane.line.last();
-  for (std::size_t looked_at = 0; looked_at < kLookahead && lane.line.size() > kLookahead; ++looked_at) {
-    Request* before = request->before;
-    if (!survey(*request, now).free_slot) return;
-    if (const auto bound = best(*request, now)) grant(*request, *bound, now, actions);
-    request = before;
+  promise_busy(lane.line.size() - kLookahead - 1);
+  while (lane.line.size() > kLookahead) {
+    Request& last = *lane.line.last();
+    survey(last, now);
+    const auto bound = best(last, now);
+    if (!bound) return;
+    grant(last, *bound, now, actions);
   }
 }
 

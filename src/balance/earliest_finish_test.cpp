@@ -303,7 +303,7 @@ TEST(EarliestFinish, who_has_waited_long_enough_goes_first_all_the_same) {
 
 TEST(EarliestFinish, a_slow_node_does_not_idle_while_a_long_line_waits_for_a_fast_one) {
   LearningFleet fleet(2, 1);
-  fleet.learn({1, 6});
+  fleet.learn({1, 30});
   EXPECT_EQ(fleet.start(1, 1), 0U);
   std::optional<std::uint64_t> on_slow;
   for (std::uint64_t i = 2; i <= 60; ++i) {

@@ -75,9 +75,13 @@ void decide(benchmark::State& state, PolicyKind policy, bool full) {
 
 void BM_Decide(benchmark::State& state) { decide(state, PolicyKind::least_connections, false); }
 void BM_DecideRoundRobin(benchmark::State& state) { decide(state, PolicyKind::round_robin, false); }
+void BM_DecideByEstimate(benchmark::State& state) { decide(state, PolicyKind::earliest_finish, false); }
+void BM_DecideByEstimateQueueFull(benchmark::State& state) { decide(state, PolicyKind::earliest_finish, true); }
 void BM_DecideQueueFull(benchmark::State& state) { decide(state, PolicyKind::least_connections, true); }
 BENCHMARK(BM_Decide)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideRoundRobin)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+BENCHMARK(BM_DecideByEstimate)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+BENCHMARK(BM_DecideByEstimateQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 
 // A poll every five seconds of each node, and a tick ten times a second, must not be felt.
