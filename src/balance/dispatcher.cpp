@@ -32,6 +32,12 @@ Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
       random_(seed) {}
 
 void Dispatcher::configure(const SchedulerSettings& changed) {
+  if (changed.prefix_entries != settings.prefix_entries) {
+    prefixes = PrefixIndex(changed.prefix_entries);
+    for (auto& [id, node] : nodes) {
+      for (auto& [key, runner] : node.runners) runner.cache = kNoCache;
+    }
+  }
   settings = changed;
   routes = Routes(changed);
   for (auto& [model, lane] : lanes) find_route(lane);

@@ -266,6 +266,18 @@ TEST(EarliestFinish, a_node_that_becomes_four_times_slower_has_its_share_down_to
   EXPECT_LE(after * 3, before);
 }
 
+TEST(EarliestFinish, another_size_of_what_is_remembered_begins_anew) {
+  LearningFleet fleet(2, 4);
+  fleet.learn({1, 1});
+  const auto first = fleet.start(1, 1);
+  SchedulerSettings settings = by_estimate();
+  settings.prefix_entries = 64;
+  fleet.scheduler.update_settings(settings);
+  fleet.answers(1, *first, durations(1));
+  const auto other = fleet.start(2, 2);  // ties go round
+  EXPECT_NE(fleet.start(3, 1), other);
+}
+
 TEST(EarliestFinish, an_unloaded_model_has_no_cache) {
   LearningFleet fleet(2, 4);
   fleet.learn({1, 1});

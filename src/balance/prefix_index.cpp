@@ -14,7 +14,7 @@ std::uint64_t key_of(std::uint64_t hash, std::uint64_t salt) {
 }  // namespace
 
 PrefixIndex::PrefixIndex(std::size_t entries)
-    : buckets_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)), caches_(1) {}
+    : size_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)), caches_(1) {}
 
 CacheId PrefixIndex::new_cache() {
   caches_.emplace_back();
@@ -22,14 +22,15 @@ CacheId PrefixIndex::new_cache() {
 }
 
 PrefixIndex::Entry* PrefixIndex::find(std::uint64_t key) {
-  Bucket& bucket = buckets_[key & (buckets_.size() - 1)];
+  if (buckets_.empty()) return nullptr;
+  Bucket& bucket = buckets_[key & (size_ - 1)];
   const auto entry = std::ranges::find(bucket, key, &Entry::key);
   return entry == bucket.end() ? nullptr : &*entry;
 }
 
 PrefixIndex::Entry& PrefixIndex::find_or_insert(std::uint64_t key) {
   if (Entry* entry = find(key)) return *entry;
-  Bucket& bucket = buckets_[key & (buckets_.size() - 1)];
+  Bucket& bucket = buckets_[key & (size_ - 1)];
   Entry& oldest = *std::ranges::max_element(
       bucket, {}, [&](const Entry& entry) { return entry.key == 0 ? std::uint64_t{1} << 32 : notes_ - entry.used; });
   oldest = {.key = key};
@@ -71,6 +72,7 @@ PrefixIndex::Found PrefixIndex::found(CacheId id) const {
 void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::uint64_t salt) {
   const auto is_here = [&](const Holder& holder) { return holder.cache == id; };
   ++notes_;
+  if (buckets_.empty()) buckets_.resize(size_);
   // What is new counts as read before any of the prompt is marked: all of it is equally old then.
   Cache& cache = caches_[id];
   for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {

@@ -78,8 +78,9 @@ class PrefixIndex {
   Entry* find(std::uint64_t key);
   Entry& find_or_insert(std::uint64_t key);
 
-  std::vector<Bucket> buckets_;
-  std::vector<Cache> caches_;  // by id; the first is nobody's
+  std::size_t size_;             // buckets
+  std::vector<Bucket> buckets_;  // none until the first prompt
+  std::vector<Cache> caches_;    // by id; the first is nobody's
   std::uint64_t look_ups_ = 0;
   std::uint32_t notes_ = 0;
   double everywhere_ = 0;  // bytes of it that the last look-up found

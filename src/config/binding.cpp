@@ -165,6 +165,8 @@ void bind_limits(Binder& binder, Limits& limits) {
   binder.size({"stream_buffer", "what a slow client has not taken, before its node waits"}, limits.stream_buffer,
               64_KiB, 64_MiB);
   binder.whole({"queue", "requests that wait for a slot"}, limits.queue, 0, 1'000'000);
+  binder.whole({"prompt_beginnings", "remembered, to find who has them in a cache"}, limits.prompt_beginnings, 64,
+               16'000'000);
   binder.whole_or_auto({"connections", "of clients; half of the descriptor limit less 100"}, limits.connections, 16,
                        10'000'000);
   bind_bytes(binder, {"head", "head of a request"}, limits.head_bytes, 1_KiB, 48_KiB);
@@ -183,6 +185,7 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration({"connect", "to a node"}, timeouts.connect, milliseconds(10), minutes(1));
   binder.duration({"probe", "for a node's answer to a probe"}, timeouts.probe, milliseconds(100), minutes(5));
   binder.duration({"queue", "for a slot"}, timeouts.queue, milliseconds(1), hours(24));
+  binder.duration({"spill", "for a better node while another one is free"}, timeouts.spill, milliseconds(0), hours(1));
   binder.duration({"silence", "of a node after its first byte"}, timeouts.silence, milliseconds(100), hours(24));
   binder.duration({"client_stall", "of a client that takes nothing"}, timeouts.client_stall, milliseconds(100),
                   hours(24));

@@ -24,6 +24,7 @@ struct Limits {
   std::optional<Bytes> buffers;            // all requests together; nullopt: see buffer_budget()
   Bytes stream_buffer = 1_MiB;             // what one client has not taken yet, before its node is no longer read
   std::size_t queue = 1000;                // waiting requests
+  std::size_t prompt_beginnings = 65536;   // remembered, to find who has them in a cache
   std::optional<std::size_t> connections;  // of clients; nullopt: see connection_limit()
   std::size_t head_bytes = 32 * 1024;      // of a request
   std::size_t head_fields = 100;
@@ -41,6 +42,7 @@ struct Timeouts {
   Duration connect = std::chrono::seconds(2);
   Duration probe = std::chrono::seconds(5);
   Duration queue = std::chrono::seconds(300);
+  Duration spill = std::chrono::seconds(30);  // waiting by choice
   Duration silence = std::chrono::seconds(120);
   Duration client_stall = std::chrono::seconds(60);
   Duration keep_alive = std::chrono::seconds(75);
