@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "engine/block_cache.h"
 #include "engine/memory.h"
-#include "engine/slot_cache.h"
 
 namespace drover::replay {
 namespace {
@@ -42,29 +40,43 @@ std::uint64_t InfiniteCache::read(const Question& question) {
   return std::min(found, engine::token_count(question.prompt) - 1);
 }
 
-PooledCache::PooledCache(const Fleet& fleet, const sim::ModelSettings& model) {
+PooledCache::PooledCache(const Fleet& fleet, const sim::ModelSettings& model) : reuse_(model.spec.reuse) {
   const bool in_blocks = fleet.front().engine == engine::EngineKind::vllm;
-  std::uint64_t tokens = 0;
   for (const sim::NodeSettings& node : fleet) {
     if (std::ranges::none_of(node.models, [&](const auto& held) { return held.spec.weights == model.spec.weights; })) {
       continue;
     }
     const std::uint64_t slots = std::uint64_t{std::min(node.context, model.spec.context)} * node.slots;
     const double cache = node.machine.cache;
-    tokens += in_blocks ? scaled(slots, cache) : slots + scaled(engine::host_cache_tokens(model.spec), cache);
+    room_ += in_blocks ? scaled(slots, cache) : slots + scaled(engine::host_cache_tokens(model.spec), cache);
   }
-  if (in_blocks) {
-    cache_ = std::make_unique<engine::BlockCache>(
-        1, engine::BlockSettings{.blocks = std::max<std::size_t>(tokens / kBlock, 1), .tokens = kBlock});
-  } else {
-    cache_ = std::make_unique<engine::SlotCache>(1, model.spec.reuse, tokens);
-  }
+  if (!in_blocks) return;
+  blocks_ = std::make_unique<engine::BlockCache>(
+      1, engine::BlockSettings{.blocks = std::max<std::size_t>(room_ / kBlock, 1), .tokens = kBlock});
 }
 
 std::uint64_t PooledCache::read(const Question& question) {
-  const auto place = cache_->place(question.prompt, question.answer);
-  cache_->release(place->slot, all_of(question), engine::token_count(question.prompt));
+  if (blocks_ == nullptr) return read_sequences(question);
+  const auto place = blocks_->place(question.prompt, question.answer);
+  blocks_->release(place->slot, all_of(question), engine::token_count(question.prompt));
   return place->cached;
+}
+
+std::uint64_t PooledCache::read_sequences(const Question& question) {
+  const std::size_t prompt = engine::token_count(question.prompt);
+  engine::Remembered now{.sequence = all_of(question), .checkpoint = prompt};
+  now.tokens = engine::token_count(now.sequence);
+  std::size_t found = 0;
+  std::size_t held = now.tokens;
+  for (auto each = sequences_.begin(); each != sequences_.end();) {
+    found = std::max(found, engine::reusable(*each, question.prompt, reuse_));
+    const bool continued = engine::common_tokens(each->sequence, now.sequence) == each->tokens;
+    if (!continued) held += each->tokens;
+    each = continued ? sequences_.erase(each) : std::next(each);
+  }
+  sequences_.push_back(std::move(now));
+  for (; held > room_; sequences_.pop_front()) held -= sequences_.front().tokens;
+  return found;
 }
 
 }  // namespace drover::replay

@@ -3,11 +3,13 @@
 // each were answered at once.
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <unordered_set>
 #include <vector>
 
-#include "engine/prompt_cache.h"
+#include "engine/block_cache.h"
+#include "engine/slot_cache.h"
 #include "replay/fleet.h"
 #include "replay/workload.h"
 
@@ -24,14 +26,21 @@ class InfiniteCache {
   std::vector<std::uint64_t> chain_;         // scratch
 };
 
-// One cache as large as those of all the nodes together, with the rules of their engine.
+// One cache as large as those of all the nodes together: of vLLM's blocks, or of whole sequences as llama.cpp keeps
+// them, each of which stays until others need its room. Cost: O(sequences), or O(blocks of the prompt).
 class PooledCache {
  public:
   PooledCache(const Fleet& fleet, const sim::ModelSettings& model);
+  // As InfiniteCache::read().
   std::uint64_t read(const Question& question);
 
  private:
-  std::unique_ptr<engine::PromptCache> cache_;
+  std::uint64_t read_sequences(const Question& question);
+
+  std::unique_ptr<engine::BlockCache> blocks_;  // null: llama.cpp's
+  engine::PrefixReuse reuse_;
+  std::size_t room_ = 0;                       // tokens
+  std::list<engine::Remembered> sequences_{};  // least recently used first
 };
 
 }  // namespace drover::replay

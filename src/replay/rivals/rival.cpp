@@ -14,6 +14,11 @@ constexpr std::array kRivals{
     Entry{"rival:random", make_random},
     Entry{"rival:round_robin", make_round_robin},
     Entry{"rival:least_connections", make_least_connections},
+    Entry{"rival:peak_ewma", make_peak_ewma},
+    Entry{"rival:paddler", make_paddler},
+    Entry{"rival:sglang", make_sglang},
+    Entry{"rival:llm_d", make_llm_d},
+    Entry{"rival:aibrix", make_aibrix},
 };
 
 }  // namespace

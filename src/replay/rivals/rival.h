@@ -62,5 +62,10 @@ std::unique_ptr<Rival> make_rival(std::string_view name);  // nullptr: there is 
 std::unique_ptr<Rival> make_random();
 std::unique_ptr<Rival> make_round_robin();
 std::unique_ptr<Rival> make_least_connections();
+std::unique_ptr<Rival> make_peak_ewma();
+std::unique_ptr<Rival> make_paddler();
+std::unique_ptr<Rival> make_sglang();
+std::unique_ptr<Rival> make_llm_d();
+std::unique_ptr<Rival> make_aibrix();
 
 }  // namespace drover::replay

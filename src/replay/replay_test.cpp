@@ -1,0 +1,420 @@
+// Replays small enough to be worked out by hand, and the parts of large ones.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <deque>
+#include <fstream>
+
+#include "replay/compare.h"
+#include "replay/ideal_cache.h"
+#include "replay/models.h"
+#include "replay/prompt_blocks.h"
+#include "replay/rivals/early_binding.h"
+
+namespace drover::replay {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Questions at given times.
+class Listed final : public Workload {
+ public:
+  struct Entry {
+    Duration at;
+    Question question;
+  };
+  explicit Listed(std::deque<Entry> entries) : entries_(std::move(entries)) {}
+  const std::vector<std::string>& models() const override {
+    static const std::vector<std::string> names{"llama3.2:3b"};
+    return names;
+  }
+  Mono next() const override { return entries_.empty() ? kNever : Mono{entries_.front().at}; }
+  Question take() override {
+    Question question = std::move(entries_.front().question);
+    entries_.pop_front();
+    return question;
+  }
+
+ private:
+  std::deque<Entry> entries_;
+};
+
+Question question(engine::Sequence prompt, std::uint32_t answer) {
+  return {.prompt = std::move(prompt), .answer = answer};
+}
+
+Fleet one_node(std::uint32_t slots, std::uint32_t context = 8'192) {
+  return {{.name = "n",
+           .card = "fast",
+           .models = {*model_named("llama3.2:3b")},
+           .slots = slots,
+           .context = context,
+           .every_token = false}};
+}
+
+load::Goal goal(std::string_view text) { return *load::Goal::parse(text); }
+
+// A run on nodes as their cards say, 4 bytes a token.
+class Small {
+ public:
+  Small(Fleet nodes, std::deque<Listed::Entry> entries)
+      : fleet_(std::move(nodes)), workload_(std::move(entries)), stage_(fleet_, bytes_per_token_, workload_) {}
+
+  Stage& run_scheduled(const balance::SchedulerSettings& settings = {}) {
+    Scheduled router(stage_, workload_.models(), {.scheduler = settings}, 1);
+    stage_.run(router);
+    return stage_;
+  }
+  Stage& run_rival(std::string_view name) {
+    EarlyBinding router(stage_, make_rival(name), 1);
+    stage_.run(router);
+    return stage_;
+  }
+  Figures figures(std::string_view limits) { return add_up(stage_.requests(), 0, {}, goal(limits)); }
+
+ private:
+  Fleet fleet_;
+  std::vector<double> bytes_per_token_{4};
+  Listed workload_;
+  Stage stage_;
+};
+
+double ms(Mono at) { return seconds(at.time_since_epoch()) * 1e3; }
+
+// The card `fast`, whose reference has 4.92 GB, 8.03e9 parameters and 131,072 bytes of context a token; the model has
+// 2,019,377,376, 3,212,749,888 and 114,688: factors 0.41044 (weights), 0.40009 (arithmetic), 0.875 (attention).
+//   load           400 + 2,019,377,376 / 5e9 s                            = 803.875 ms
+//   handover                                                               4
+//   read 100       0.3 + 100 x 0.12 x 0.40009 + 0.875 x 3e-6 x 100 x 50.5  =   5.1144
+//   decode 10      10 x 6.8 x 0.41044 + 0.875 x 7e-5 x (101 + .. + 110)    =  27.9747
+// and the second one, which waits for the slot: handover, the copy of the first prompt to the host's memory
+// (100 x 0.006 x 0.875 = 0.525), the same again.
+TEST(Stage, two_requests_on_one_slot_take_the_time_that_the_card_says) {
+  Small small(one_node(1), {{0ms, question({{1, 100}}, 11)}, {0ms, question({{2, 100}}, 11)}});
+  const auto requests = small.run_rival("rival:round_robin").requests();
+  EXPECT_NEAR(ms(*requests[0].first_token), 812.990, 0.001);
+  EXPECT_NEAR(ms(requests[0].ended), 840.964, 0.001);
+  EXPECT_NEAR(ms(*requests[1].first_token), 850.604, 0.001);
+  EXPECT_NEAR(ms(requests[1].ended), 878.578, 0.001);
+  EXPECT_EQ(requests[0].load, 803'875'475ns);
+  EXPECT_EQ(requests[1].usage.answer, 11U);
+
+  const Figures figures = small.figures("ttft<820ms");
+  EXPECT_EQ(figures.ok, 2U);
+  EXPECT_NEAR(figures.first_token.p50, 0.812990, 1e-6);
+  EXPECT_NEAR(figures.first_token.p95, 0.850604, 1e-6);
+  EXPECT_NEAR(figures.end_to_end.mean, (0.840964 + 0.878578) / 2, 1e-6);
+  EXPECT_NEAR(figures.per_token.p50, 0.00279747, 1e-7);
+  EXPECT_NEAR(figures.waited.p50, 0.807875, 1e-6);
+  EXPECT_DOUBLE_EQ(figures.good, 0.5);
+  EXPECT_NEAR(figures.tokens_per_s, 22 / 0.878578, 0.01);
+}
+
+// Late binding costs a ping of 2 ms more here: the gateway's load ends, then the request comes to a warm node.
+TEST(Stage, the_scheduler_loads_first_and_binds_when_a_slot_is_free) {
+  Small small(one_node(1), {{0ms, question({{1, 100}}, 11)}, {0ms, question({{2, 100}}, 11)}});
+  Stage& stage = small.run_scheduled();
+  const auto requests = stage.requests();
+  EXPECT_NEAR(ms(requests[0].started), 803.875, 0.001);
+  EXPECT_NEAR(ms(*requests[0].first_token), 814.990, 0.001);
+  EXPECT_EQ(requests[1].started, requests[0].ended);
+  EXPECT_NEAR(ms(*requests[1].first_token), 854.604, 0.001);
+  EXPECT_EQ(stage.node(0).loads(), 1U);
+}
+
+TEST(Stage, who_is_refused_waits_for_ever_and_misses_the_goal) {
+  std::deque<Listed::Entry> entries;
+  for (engine::TokenHash i = 0; i < 4; ++i) entries.push_back({0ms, question({{i, 100}}, 5)});
+  Small small(one_node(1), std::move(entries));
+  small.run_scheduled({.max_queue = 1, .retry_budget = {}, .health = {}});
+  const Figures figures = small.figures("e2e<10s");
+  EXPECT_EQ(figures.requests, 4U);
+  EXPECT_EQ(figures.ok, 1U);
+  EXPECT_EQ(figures.refused, 3U);
+  EXPECT_TRUE(std::isinf(figures.end_to_end.p50));
+  EXPECT_TRUE(std::isinf(figures.first_token.mean));
+  EXPECT_DOUBLE_EQ(figures.good, 0.25);
+}
+
+TEST(Stage, who_fits_no_context_is_left_out_and_who_fits_some_goes_there) {
+  Fleet fleet = one_node(1, 1'000);
+  fleet.push_back(one_node(1, 4'000)[0]);
+  fleet[1].name = "large";
+  Small small(fleet,
+              {{0ms, question({{1, 3'999}}, 2)}, {1s, question({{2, 3'990}}, 10)}, {1s, question({{3, 3'000}}, 9)}});
+  const auto requests = small.run_scheduled().requests();
+  EXPECT_EQ(requests[0].end, End::left_out);
+  EXPECT_EQ(requests[1].node, 1U);
+  EXPECT_EQ(requests[2].node, 1U);
+  const Figures figures = small.figures("e2e<1h");
+  EXPECT_EQ(figures.left_out, 1U);
+  EXPECT_EQ(figures.requests, 2U);
+  EXPECT_DOUBLE_EQ(figures.good, 1);
+}
+
+TEST(Summary, a_percentile_is_the_least_value_that_so_many_do_not_exceed) {
+  std::vector<double> times;
+  for (int i = 100; i > 0; --i) times.push_back(i);
+  const Summary summary = summarise(times);
+  EXPECT_DOUBLE_EQ(summary.mean, 50.5);
+  EXPECT_DOUBLE_EQ(summary.p50, 50);
+  EXPECT_DOUBLE_EQ(summary.p95, 95);
+  EXPECT_DOUBLE_EQ(summary.p99, 99);
+  std::vector<double> none;
+  EXPECT_TRUE(std::isnan(summarise(none).p50));
+}
+
+// Three prompts of two blocks of 500 tokens: a b, a c, a b.
+TEST(IdealCaches, three_prompts_that_begin_alike) {
+  const std::vector<Question> asked{question({{1, 500}, {2, 500}}, 10), question({{1, 500}, {3, 500}}, 10),
+                                    question({{1, 500}, {2, 500}}, 10)};
+  InfiniteCache infinite;
+  EXPECT_EQ(infinite.read(asked[0]), 0U);
+  EXPECT_EQ(infinite.read(asked[1]), 500U);
+  EXPECT_EQ(infinite.read(asked[2]), 999U);  // the last token is always read
+
+  // In its slots and the host's memory there is room for all.
+  PooledCache pooled(one_node(2), *model_named("llama3.2:3b"));
+  EXPECT_EQ(pooled.read(asked[0]), 0U);
+  EXPECT_EQ(pooled.read(asked[1]), 500U);
+  EXPECT_EQ(pooled.read(asked[2]), 999U);
+
+  // Room for one: a prompt finds what the one before it left.
+  Fleet bare = one_node(1, 1'000);
+  bare[0].machine.cache = 0;
+  PooledCache least(bare, *model_named("llama3.2:3b"));
+  EXPECT_EQ(least.read(asked[0]), 0U);
+  EXPECT_EQ(least.read(asked[1]), 500U);
+  EXPECT_EQ(least.read(asked[2]), 500U);
+
+  Fleet blocks = one_node(2, 1'024);
+  blocks[0].engine = engine::EngineKind::vllm;
+  PooledCache paged(blocks, *model_named("llama3.2:3b"));
+  EXPECT_EQ(paged.read(asked[0]), 0U);
+  EXPECT_EQ(paged.read(asked[1]), 496U);  // 31 whole blocks of 16
+  EXPECT_EQ(paged.read(asked[2]), 992U);
+}
+
+TEST(IdealCaches, an_answer_is_known_but_for_its_last_token) {
+  Question first = question({{1, 100}}, 10);
+  first.answer_name = 7;
+  Question second = question({{1, 100}}, 10);
+  for (std::uint32_t i = 0; i < 10; ++i) second.prompt.emplace_back(answer_token(7, i));
+  second.prompt.emplace_back(9, 50);
+  InfiniteCache infinite;
+  EXPECT_EQ(infinite.read(first), 0U);
+  EXPECT_EQ(infinite.read(second), 109U);
+}
+
+TEST(PromptBlocks, equal_beginnings_have_equal_hashes_and_no_others) {
+  std::vector<std::uint64_t> one, other;
+  chain_blocks({{1, 512}, {2, 512}}, 4, one);
+  chain_blocks({{1, 512}, {3, 512}}, 4, other);
+  ASSERT_EQ(one.size(), 1024U * 4 / balance::kPrefixBlock);
+  ASSERT_EQ(other.size(), one.size());
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i] == other[i], i < 8) << i;
+  chain_blocks({{1, 512}, {2, 100}}, 4, other);
+  EXPECT_EQ(other.size(), 612U * 4 / balance::kPrefixBlock);
+  EXPECT_NE(other[8], one[8]) << "a shorter piece is another";
+  chain_blocks({{1, 10}}, 4, one);
+  EXPECT_TRUE(one.empty());
+}
+
+// Text of whose tokens some are single and some in runs, at a number of bytes that divides nothing.
+TEST(PromptBlocks, there_is_one_for_each_whole_block_of_text) {
+  for (const double bytes : {2.8, 3.7, 5.2}) {
+    engine::Sequence prompt{{1, 333}};
+    for (engine::TokenHash i = 0; i < 500; ++i) prompt.emplace_back(100 + i);
+    std::vector<std::uint64_t> blocks;
+    chain_blocks(prompt, bytes, blocks);
+    EXPECT_EQ(blocks.size(), static_cast<std::size_t>(833 * bytes / balance::kPrefixBlock)) << bytes;
+  }
+}
+
+TEST(Fleet, presets_hold_what_fits) {
+  const std::vector<std::string> names{"llama3.2:3b", "phi4:14b"};
+  EXPECT_EQ(fleet_preset("two", names, 8'192)->size(), 2U);
+  EXPECT_EQ(fleet_preset("hundred", names, 8'192)->size(), 100U);
+  EXPECT_FALSE(fleet_preset("three", names, 8'192));
+  const Fleet fleet = *fleet_preset("eight", names, 8'192);
+  ASSERT_EQ(fleet.size(), 8U);
+  EXPECT_EQ(fleet[0].models.size(), 2U);
+  EXPECT_EQ(fleet[0].slots, 8U);
+  EXPECT_EQ(fleet[7].card, "small");
+  EXPECT_EQ(fleet[7].models.size(), 1U) << "8 GiB hold no model of 9 GB";
+  EXPECT_TRUE(sim::validate({.nodes = fleet}));
+}
+
+TEST(Fleet, the_truth_is_within_the_spread_and_a_seed_decides_it) {
+  Fleet fleet = *fleet_preset("hundred", {"llama3.2:3b"}, 8'192);
+  Fleet same = fleet, other = fleet;
+  make_true(fleet, {.spread = 0.3}, 1);
+  make_true(same, {.spread = 0.3}, 1);
+  make_true(other, {.spread = 0.3, .host_cache = false}, 2);
+  double least = 1, most = 1;
+  for (std::size_t i = 0; i < fleet.size(); ++i) {
+    for (const double factor : {fleet[i].machine.weights, fleet[i].machine.arithmetic, fleet[i].machine.loads}) {
+      least = std::min(least, factor);
+      most = std::max(most, factor);
+    }
+    EXPECT_EQ(fleet[i].machine.weights, same[i].machine.weights);
+    EXPECT_NE(fleet[i].machine.weights, other[i].machine.weights);
+    EXPECT_EQ(other[i].machine.cache, 0);
+  }
+  EXPECT_NEAR(least, 0.7, 0.02);
+  EXPECT_NEAR(most, 1.3, 0.02);
+}
+
+// A program's prompts each begin with the one before and its answer.
+TEST(Agents, contexts_grow_by_answer_and_tool) {
+  const auto workload = synthetic_workload({.kind = Synthetic::agents, .rate = 1, .limit = 300, .seed = 3});
+  std::map<std::size_t, Question> last;
+  std::map<std::size_t, std::size_t> turns;
+  std::size_t asked = 0;
+  for (; workload->next() != kNever; ++asked) {
+    const Mono at = workload->next();
+    const Question now = workload->take();
+    const auto before = last.find(*now.program);
+    if (before != last.end()) {
+      engine::Sequence beginning = before->second.prompt;
+      for (std::uint32_t i = 0; i < before->second.answer; ++i) {
+        beginning.emplace_back(answer_token(*before->second.answer_name, i));
+      }
+      ASSERT_GT(now.prompt.size(), beginning.size());
+      EXPECT_TRUE(std::ranges::equal(beginning, std::span(now.prompt).first(beginning.size())));
+    } else {
+      EXPECT_EQ(engine::token_count(now.prompt), 1'000U);
+    }
+    EXPECT_LE(engine::token_count(now.prompt) + now.answer, 24'000U);
+    ++turns[*now.program];
+    last[*now.program] = now;
+    workload->ended(asked, true, at + 1s);
+  }
+  EXPECT_GE(asked, 300U);
+  for (const auto& [program, count] : turns) EXPECT_LE(count, 40U);
+  for (const Workload::Program& program : workload->programs()) EXPECT_NE(program.ended, kNever);
+  EXPECT_EQ(workload->lost(), 0U);
+}
+
+TEST(Agents, a_refusal_ends_the_program) {
+  const auto workload = synthetic_workload({.kind = Synthetic::agents, .rate = 1, .limit = 5, .seed = 1});
+  std::uint64_t asked = 0;
+  for (; workload->next() != kNever; ++asked) {
+    const Mono at = workload->next();
+    workload->take();
+    workload->ended(asked, false, at);
+  }
+  EXPECT_EQ(workload->programs().size(), asked) << "each asked once";
+  EXPECT_GE(workload->lost() + asked, 5U);
+  for (const Workload::Program& program : workload->programs()) EXPECT_EQ(program.ended, kNever);
+}
+
+TEST(Swap, popularity_follows_zipf) {
+  const auto workload = synthetic_workload({.kind = Synthetic::swap, .rate = 5, .limit = 20'000, .seed = 1});
+  std::vector<double> counts(6);
+  Mono last{};
+  while (workload->next() != kNever) {
+    last = workload->next();
+    ++counts[workload->take().model];
+  }
+  EXPECT_NEAR(20'000 / seconds(last.time_since_epoch()), 5, 0.2);
+  EXPECT_NEAR(counts[0] / counts[1], 2, 0.15);
+  EXPECT_NEAR(counts[0] / counts[5], 6, 0.6);
+}
+
+TEST(Trace, comes_at_its_own_speed_or_at_a_rate) {
+  const std::string path = testing::TempDir() + "replay_trace.jsonl";
+  std::ofstream(path) << R"({"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [0, 1]})" << "\n"
+                      << R"({"timestamp": 4000, "input_length": 512, "output_length": 6, "hash_ids": [0]})" << "\n"
+                      << R"({"timestamp": 9000, "input_length": 10, "output_length": 7, "hash_ids": [2]})" << "\n";
+  const auto twice = read_trace({.path = path, .speed = 2});
+  ASSERT_TRUE(twice);
+  EXPECT_TRUE(twice->has_blocks);
+  EXPECT_EQ(twice->requests[1].at, 2s);
+  const auto two = read_trace({.path = path, .limit = 2, .rate = 0.25});
+  ASSERT_TRUE(two);
+  ASSERT_EQ(two->requests.size(), 2U);
+  EXPECT_EQ(two->requests[1].at, 8s) << "two requests in eight seconds";
+  const auto workload = trace_workload(*twice);
+  EXPECT_EQ(workload->take().prompt, (engine::Sequence{{0, 512}, {1, 88}}));
+  EXPECT_EQ(workload->next(), Mono{2s});
+  EXPECT_EQ(read_trace({.path = path + "x"}).error().code, ErrorCode::invalid);
+}
+
+Scenario scenario(Synthetic kind, double rate, std::uint64_t limit) {
+  Scenario made{.synthetic = {.kind = kind, .rate = rate, .limit = limit}, .fleet = {}, .goal = goal("ttft<2s")};
+  made.fleet = *fleet_preset("two", models_of(made), kind == Synthetic::agents ? 32'768 : 8'192);
+  return made;
+}
+
+TEST(Replay, equal_seeds_give_equal_figures) {
+  for (const Synthetic kind : {Synthetic::swap, Synthetic::agents, Synthetic::tenants}) {
+    const Scenario each = scenario(kind, 0.2, 200);
+    for (const std::string& policy : policy_names()) {
+      const Json first = to_json(replay(each, policy, 5));
+      EXPECT_EQ(first, to_json(replay(each, policy, 5))) << policy;
+      EXPECT_NE(first, to_json(replay(each, policy, 6))) << policy;
+    }
+  }
+}
+
+TEST(Replay, every_request_ends_under_every_policy) {
+  const Scenario each = scenario(Synthetic::swap, 20, 2'000);  // far more than the nodes can serve
+  for (const std::string& policy : policy_names()) {
+    const Figures figures = replay(each, policy, 1);
+    EXPECT_EQ(figures.requests, 2'000U) << policy;
+    EXPECT_EQ(figures.ok + figures.refused, 2'000U) << policy;
+    EXPECT_GT(figures.ok, 100U) << policy;
+    EXPECT_GE(figures.loads, 6U) << policy;
+    EXPECT_LE(figures.evictions, figures.loads) << policy;
+  }
+}
+
+TEST(Replay, no_cache_has_more_than_the_infinite_one) {
+  const Figures figures = replay(scenario(Synthetic::agents, 0.05, 500), "least_connections", 1);
+  ASSERT_TRUE(figures.reuse);
+  EXPECT_GT(figures.reuse->cached, 0.1);
+  EXPECT_LE(figures.reuse->cached, figures.reuse->infinite);
+  EXPECT_LE(figures.reuse->pooled, figures.reuse->infinite);
+  ASSERT_TRUE(figures.program);
+  EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
+}
+
+TEST(Bootstrap, is_as_wide_as_chance_makes_a_mean) {
+  const std::vector<double> equal(10, 0.25);
+  const Interval none = bootstrap_mean(equal, Random(1));
+  EXPECT_DOUBLE_EQ(none.low, 0.25);
+  EXPECT_DOUBLE_EQ(none.high, 0.25);
+  // Half zeros and half ones: the mean's standard deviation is 0.5 / sqrt(400) = 0.025, so 95 % lie within 0.049.
+  std::vector<double> coins(400);
+  for (std::size_t i = 0; i < coins.size(); i += 2) coins[i] = 1;
+  const Interval half = bootstrap_mean(coins, Random(1));
+  EXPECT_DOUBLE_EQ(half.mean, 0.5);
+  EXPECT_NEAR(half.low, 0.451, 0.004);
+  EXPECT_NEAR(half.high, 0.549, 0.004);
+}
+
+TEST(Compare, pairs_by_seed_and_does_not_depend_on_threads) {
+  const Scenario each = scenario(Synthetic::swap, 1, 300);
+  const std::vector<std::string> policies{"least_connections", "rival:random"};
+  std::size_t told = 0;
+  const auto count = [&told](std::size_t ended) { told = ended; };
+  const Results one = compare(each, {.policies = policies, .first_seed = 3, .seeds = 4, .jobs = 1}, count);
+  const Results four = compare(each, {.policies = policies, .first_seed = 3, .seeds = 4, .jobs = 4}, count);
+  EXPECT_EQ(told, 8U);
+  for (std::size_t policy = 0; policy < 2; ++policy) {
+    for (std::size_t seed = 0; seed < 4; ++seed) {
+      EXPECT_EQ(to_json(one.policies[policy].runs[seed]), to_json(four.policies[policy].runs[seed]));
+    }
+  }
+  EXPECT_EQ(to_json(one.policies[1].runs[2]), to_json(replay(each, "rival:random", 5)));
+  const auto loads = std::ranges::find(figures(), "loads", &Figure::name);
+  const auto same = against(one.policies[0], one.policies[0], *loads);
+  ASSERT_TRUE(same);
+  EXPECT_EQ(same->mean, 0);
+  const auto refused = std::ranges::find(figures(), "left_out", &Figure::name);
+  EXPECT_FALSE(against(one.policies[0], one.policies[1], *refused)) << "nothing is a part of zero";
+}
+
+}  // namespace
+}  // namespace drover::replay
