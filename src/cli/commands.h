@@ -53,6 +53,7 @@ struct ReplayArguments {
   double speed = 1;
   std::uint64_t limit = 10'000;
   std::string fleet = "two";
+  std::string what_if;  // a change of the fleet; empty: none
   std::optional<std::uint32_t> context;
   std::string engine = "llama";
   std::string policy = "least_connections";

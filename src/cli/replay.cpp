@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <thread>
 
 #include "cli/commands.h"
@@ -12,6 +15,7 @@
 #include "cli/terminal.h"
 #include "config/quantities.h"
 #include "replay/compare.h"
+#include "replay/fleet_file.h"
 
 namespace drover::cli {
 namespace {
@@ -22,14 +26,28 @@ Error invalid(std::string what) { return {ErrorCode::invalid, Side::gateway, std
 
 std::string joined(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); }
 
-// Tokens of context for each slot: what the workload's prompts need.
-std::uint32_t context_for(const ReplayArguments& arguments, const Scenario& scenario) {
-  if (arguments.context) return *arguments.context;
-  if (scenario.trace) return 32'768;
-  switch (scenario.synthetic.kind) {
-    case Synthetic::agents: return 32'768;
-    case Synthetic::swap:
-    case Synthetic::tenants: return 8'192;
+Needs needs_of(const ReplayArguments& arguments, const Scenario& scenario) {
+  const bool long_prompts = scenario.trace || scenario.synthetic.kind == Synthetic::agents;
+  return {.models = models_of(scenario), .context = arguments.context.value_or(long_prompts ? 32'768 : 8'192)};
+}
+
+// A preset by its name, or a file.
+Result<Fleet> read_fleet(const std::string& name, const Needs& needs) {
+  if (auto preset = fleet_preset(name, needs)) return std::move(*preset);
+  std::ifstream file(name, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return invalid(fmt::format("there is no fleet {:?}; use two, eight, hundred, or a YAML file", name));
+  auto fleet = parse_fleet(text, name, needs);
+  if (fleet) return std::move(*fleet);
+  std::vector<std::string> faults;
+  for (const config::ConfigError& fault : fleet.error()) faults.push_back(config::to_text(fault));
+  return invalid(fmt::format("{}", fmt::join(faults, "\ndrover: ")));
+}
+
+void set_engine(Fleet& fleet, const ReplayArguments& arguments) {
+  const bool in_blocks = arguments.engine == "vllm";
+  for (sim::NodeSettings& node : fleet) {
+    node.engine = in_blocks ? engine::EngineKind::vllm : engine::EngineKind::llama_cpp;
   }
 }
 
@@ -51,12 +69,10 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
     scenario.synthetic = {.kind = *kind, .limit = arguments.limit};
     if (arguments.rate) scenario.synthetic.rate = *arguments.rate;
   }
-  auto fleet = fleet_preset(arguments.fleet, models_of(scenario), context_for(arguments, scenario));
-  if (!fleet) return invalid(fmt::format("there is no fleet {:?}; use two, eight or hundred", arguments.fleet));
+  auto fleet = read_fleet(arguments.fleet, needs_of(arguments, scenario));
+  if (!fleet) return fleet.error();
   scenario.fleet = std::move(*fleet);
-  for (sim::NodeSettings& node : scenario.fleet) {
-    if (arguments.engine == "vllm") node.engine = engine::EngineKind::vllm;
-  }
+  set_engine(scenario.fleet, arguments);
   scenario.truth = {.spread = arguments.spread, .host_cache = !arguments.no_host_cache};
   balance::SchedulerSettings& scheduler = scenario.scheduled.scheduler;
   scheduler.max_queue = arguments.max_queue;
@@ -88,12 +104,30 @@ int run_replay(const ReplayArguments& arguments) {
   if (!plan) return refuse(plan.error());
   const Result<Scenario> scenario = read_scenario(arguments);
   if (!scenario) return refuse(scenario.error());
+  if (const auto valid = validate(*scenario); !valid) return refuse(valid.error());
+  std::optional<Scenario> changed;
+  if (!arguments.what_if.empty()) {
+    changed = *scenario;
+    const auto made = change_fleet(changed->fleet, arguments.what_if, needs_of(arguments, *scenario));
+    if (!made) return refuse(made.error());
+    set_engine(changed->fleet, arguments);
+    if (const auto valid = validate(*changed); !valid) return refuse(valid.error());
+  }
 
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  const std::size_t all = plan->policies.size() * plan->seeds;
-  const Results results = compare(*scenario, *plan, [&](std::size_t ended) {
+  const std::size_t all = plan->policies.size() * plan->seeds * (changed ? 2 : 1);
+  std::size_t ended = 0;
+  const auto show = [&](std::size_t) {
+    ++ended;
     if (terminal) fmt::print(stderr, "\r{} of {} replays{}", ended, all, ended == all ? "\r\033[K" : "");
-  });
+  };
+  Results results = compare(*scenario, *plan, show);
+  if (changed) {
+    for (Results::Policy& policy : compare(*changed, *plan, show).policies) {
+      policy.name += ", " + arguments.what_if;
+      results.policies.push_back(std::move(policy));
+    }
+  }
   if (arguments.json) {
     fmt::print("{}\n", to_pretty_text(replay_json(results)));
   } else {

@@ -17,21 +17,22 @@ constexpr double kBytesPerToken = 4;
 
 double factor(Random& random, double spread) { return 1 - spread + 2 * spread * random.uniform(); }
 
-// Nodes of one card.
-struct Kind {
-  std::string_view card;
-  std::size_t count;
-  std::uint32_t most_slots;
-};
+std::uint32_t most_slots(std::string_view card) {
+  if (card == "fast") return 8;
+  if (card == "small") return 2;
+  return 4;
+}
 
-void add_nodes(Fleet& fleet, const Kind& kind, const std::vector<std::string>& models, std::uint32_t context) {
-  const Bytes vram = engine::card_named(kind.card)->vram;
+}  // namespace
+
+sim::NodeSettings node_on(std::string_view card, const Needs& needs) {
+  const Bytes vram = engine::card_named(card)->vram;
   sim::NodeSettings node{
-      .name = {}, .card = std::string(kind.card), .models = {}, .slots = kind.most_slots, .context = context};
+      .name = {}, .card = std::string(card), .models = {}, .slots = most_slots(card), .context = needs.context};
   const auto fits = [&](const sim::ModelSettings& model, std::uint32_t slots) {
-    return engine::fits(engine::size_in_memory(model.spec, std::min(context, model.spec.context), slots), vram);
+    return engine::fits(engine::size_in_memory(model.spec, std::min(needs.context, model.spec.context), slots), vram);
   };
-  for (const std::string& name : models) {
+  for (const std::string& name : needs.models) {
     const sim::ModelSettings* model = model_named(name);
     CHECK(model != nullptr);
     if (fits(*model, 1)) node.models.push_back(*model);
@@ -40,37 +41,49 @@ void add_nodes(Fleet& fleet, const Kind& kind, const std::vector<std::string>& m
     return std::ranges::all_of(node.models, [&](const auto& model) { return fits(model, node.slots); });
   };
   while (node.slots > 1 && !all_fit()) --node.slots;
-  for (std::size_t i = 0; i < kind.count; ++i) {
-    node.name = fmt::format("{}-{}", kind.card, i + 1);
-    fleet.push_back(node);
+  return node;
+}
+
+std::string free_name(const Fleet& fleet, std::string_view beginning) {
+  for (std::size_t number = 1;; ++number) {
+    std::string name = fmt::format("{}-{}", beginning, number);
+    if (std::ranges::find(fleet, name, &sim::NodeSettings::name) == fleet.end()) return name;
   }
 }
 
-}  // namespace
-
-std::optional<Fleet> fleet_preset(std::string_view name, const std::vector<std::string>& models,
-                                  std::uint32_t context) {
+std::optional<Fleet> fleet_preset(std::string_view name, const Needs& needs) {
+  struct Kind {
+    std::string_view card;
+    std::size_t count;
+  };
   std::vector<Kind> kinds;
-  if (name == "two") kinds = {{"fast", 1, 8}, {"slow", 1, 4}};
-  if (name == "eight") kinds = {{"fast", 2, 8}, {"slow", 3, 4}, {"small", 3, 2}};
-  if (name == "hundred") kinds = {{"fast", 20, 8}, {"slow", 40, 4}, {"small", 40, 2}};
+  if (name == "two") kinds = {{"fast", 1}, {"slow", 1}};
+  if (name == "eight") kinds = {{"fast", 2}, {"slow", 3}, {"small", 3}};
+  if (name == "hundred") kinds = {{"fast", 20}, {"slow", 40}, {"small", 40}};
   if (kinds.empty()) return std::nullopt;
   Fleet fleet;
-  for (const Kind& kind : kinds) add_nodes(fleet, kind, models, context);
+  for (const Kind& kind : kinds) {
+    sim::NodeSettings node = node_on(kind.card, needs);
+    for (std::size_t i = 0; i < kind.count; ++i) {
+      node.name = free_name(fleet, kind.card);
+      fleet.push_back(node);
+    }
+  }
   return fleet;
 }
 
 void make_true(Fleet& fleet, const Truth& truth, std::uint64_t seed) {
-  Random all(seed);
-  for (std::size_t i = 0; i < fleet.size(); ++i) {
-    Random random = all.split(i);
-    sim::Machine& machine = fleet[i].machine;
+  for (sim::NodeSettings& node : fleet) {
+    std::uint64_t salt = 0;
+    for (const char c : node.name) salt = salt * 257 + static_cast<unsigned char>(c);
+    Random random = Random(seed).split(salt);
+    sim::Machine& machine = node.machine;
     machine.weights = factor(random, truth.spread);
     machine.arithmetic = factor(random, truth.spread);
     machine.loads = factor(random, truth.spread);
     machine.cache = factor(random, truth.spread);
     if (!truth.host_cache) machine.cache = 0;
-    fleet[i].every_token = false;
+    node.every_token = false;
   }
 }
 

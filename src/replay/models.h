@@ -9,6 +9,6 @@
 namespace drover::replay {
 
 const std::vector<sim::ModelSettings>& models();
-const sim::ModelSettings* model_named(std::string_view name);  // nullptr: there is none; the tag may be left out
+const sim::ModelSettings* model_named(std::string_view name);  // nullptr: there is none; `:latest` may be left out
 
 }  // namespace drover::replay

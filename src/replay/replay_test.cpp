@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "replay/compare.h"
+#include "replay/fleet_file.h"
 #include "replay/ideal_cache.h"
 #include "replay/models.h"
 #include "replay/prompt_blocks.h"
@@ -233,10 +234,10 @@ TEST(PromptBlocks, there_is_one_for_each_whole_block_of_text) {
 
 TEST(Fleet, presets_hold_what_fits) {
   const std::vector<std::string> names{"llama3.2:3b", "phi4:14b"};
-  EXPECT_EQ(fleet_preset("two", names, 8'192)->size(), 2U);
-  EXPECT_EQ(fleet_preset("hundred", names, 8'192)->size(), 100U);
-  EXPECT_FALSE(fleet_preset("three", names, 8'192));
-  const Fleet fleet = *fleet_preset("eight", names, 8'192);
+  EXPECT_EQ(fleet_preset("two", {names, 8'192})->size(), 2U);
+  EXPECT_EQ(fleet_preset("hundred", {names, 8'192})->size(), 100U);
+  EXPECT_FALSE(fleet_preset("three", {names, 8'192}));
+  const Fleet fleet = *fleet_preset("eight", {names, 8'192});
   ASSERT_EQ(fleet.size(), 8U);
   EXPECT_EQ(fleet[0].models.size(), 2U);
   EXPECT_EQ(fleet[0].slots, 8U);
@@ -246,7 +247,7 @@ TEST(Fleet, presets_hold_what_fits) {
 }
 
 TEST(Fleet, the_truth_is_within_the_spread_and_a_seed_decides_it) {
-  Fleet fleet = *fleet_preset("hundred", {"llama3.2:3b"}, 8'192);
+  Fleet fleet = *fleet_preset("hundred", {{"llama3.2:3b"}, 8'192});
   Fleet same = fleet, other = fleet;
   make_true(fleet, {.spread = 0.3}, 1);
   make_true(same, {.spread = 0.3}, 1);
@@ -263,6 +264,76 @@ TEST(Fleet, the_truth_is_within_the_spread_and_a_seed_decides_it) {
   }
   EXPECT_NEAR(least, 0.7, 0.02);
   EXPECT_NEAR(most, 1.3, 0.02);
+}
+
+TEST(FleetFile, says_what_machines_there_are) {
+  const Needs needs{{"llama3.2:3b", "phi4:14b"}, 8'192};
+  const auto fleet = parse_fleet(
+      "nodes:\n"
+      "  - card: fast\n"
+      "    name: big\n"
+      "    slots: 3\n"
+      "    context: 4096\n"
+      "    max_loaded: 1\n"
+      "    models: [Mistral:7b]\n"
+      "  - {card: small, count: 2}\n"
+      "  - slow\n",
+      "f.yaml", needs);
+  ASSERT_TRUE(fleet) << config::to_blocks(fleet.error());
+  ASSERT_EQ(fleet->size(), 4U);
+  const sim::NodeSettings& big = fleet->front();
+  EXPECT_EQ(std::tuple(big.name, big.card, big.slots, big.context, big.max_loaded),
+            std::tuple("big", "fast", 3U, 4'096U, 1U));
+  ASSERT_EQ(big.models.size(), 1U);
+  EXPECT_EQ(big.models[0].spec.name, "mistral:7b");
+  EXPECT_EQ((*fleet)[1].name, "small-1");
+  EXPECT_EQ((*fleet)[2].name, "small-2");
+  EXPECT_EQ((*fleet)[2].models.size(), 1U);
+  EXPECT_EQ((*fleet)[3].name, "slow-1");
+  EXPECT_EQ((*fleet)[3].slots, 4U);
+}
+
+TEST(FleetFile, tells_every_mistake_with_its_place) {
+  const Needs needs{{"llama3.2:3b"}, 8'192};
+  const auto faults = [&](std::string_view text) {
+    const auto fleet = parse_fleet(text, "f.yaml", needs);
+    std::string all;
+    for (const auto& fault : fleet ? std::vector<config::ConfigError>{} : fleet.error()) all += to_text(fault) + "\n";
+    return all;
+  };
+  EXPECT_EQ(
+      faults("nodes:\n  - {card: fest, count: 0}\n  - {card: slow, models: [gpt-9], memory: 5}\n"),
+      "f.yaml:2:12: nodes[0].card: \"fest\" is no card; expected one of fast, slow, small, measured\n"
+      "f.yaml:2:25: nodes[0].count is 0; expected a whole number from 1 to 1000\n"
+      "f.yaml:3:27: nodes[1].models[0]: \"gpt-9\" is no model; expected one of llama3.2:3b, qwen3:8b, gemma3:4b, "
+      "nomic-embed-text:latest, llama3.3:70b, llama3.1:8b, mistral:7b, phi4:14b\n"
+      "f.yaml:3:35: unknown key \"memory\" in nodes[1]; expected name, card, count, slots, context, max_loaded or "
+      "models\n");
+  EXPECT_EQ(faults("nodes: []\n"), "f.yaml:1:1: there are no nodes; expected a list of cards\n");
+  EXPECT_EQ(faults("nodes:\n  - {name: a, card: fast}\n  - {name: a, card: fast}\n  - {name: b}\n"),
+            "f.yaml:3:12: nodes[1].name is \"a\", which another one has; expected another\n"
+            "f.yaml:4:5: nodes[2].card is missing; expected one of fast, slow, small, measured\n");
+}
+
+TEST(FleetFile, what_if_there_were_others) {
+  const Needs needs{{"llama3.2:3b"}, 8'192};
+  const auto cards = [&](std::string_view change) {
+    Fleet fleet = *fleet_preset("two", needs);
+    const auto changed = change_fleet(fleet, change, needs);
+    if (!changed) return changed.error().detail;
+    std::string names;
+    for (const sim::NodeSettings& node : fleet) names += node.name + " ";
+    return names;
+  };
+  EXPECT_EQ(cards("add 2 x small"), "fast-1 slow-1 small-1 small-2 ");
+  EXPECT_EQ(cards("add 1 x fast"), "fast-1 slow-1 fast-2 ");
+  EXPECT_EQ(cards(" remove 1 x fast,add 1 x slow "), "slow-1 slow-2 ");
+  EXPECT_EQ(cards("remove 2 x slow"), "\"remove 2 x slow\": the fleet has no more of them");
+  EXPECT_EQ(cards("remove 1 x slow, remove 1 x fast"), "nothing of the fleet would be left");
+  for (const std::string_view wrong : {"", "add", "add 1 fast", "add -1 x fast", "add 1.5 x fast", "add 0 x fast",
+                                       "add 1 x rtx4090", "add 1 x fast fast", "buy 1 x fast", "add 1 x fast,"}) {
+    EXPECT_NE(cards(wrong).find("is no change of a fleet"), std::string::npos) << wrong;
+  }
 }
 
 // A program's prompts each begin with the one before and its answer.
@@ -343,13 +414,13 @@ TEST(Trace, comes_at_its_own_speed_or_at_a_rate) {
 
 Scenario scenario(Synthetic kind, double rate, std::uint64_t limit) {
   Scenario made{.synthetic = {.kind = kind, .rate = rate, .limit = limit}, .fleet = {}, .goal = goal("ttft<2s")};
-  made.fleet = *fleet_preset("two", models_of(made), kind == Synthetic::agents ? 32'768 : 8'192);
+  made.fleet = *fleet_preset("two", {models_of(made), kind == Synthetic::agents ? 32'768U : 8'192U});
   return made;
 }
 
 TEST(Replay, equal_seeds_give_equal_figures) {
   for (const Synthetic kind : {Synthetic::swap, Synthetic::agents, Synthetic::tenants}) {
-    const Scenario each = scenario(kind, 0.2, 200);
+    const Scenario each = scenario(kind, 0.2, 60);
     for (const std::string& policy : policy_names()) {
       const Json first = to_json(replay(each, policy, 5));
       EXPECT_EQ(first, to_json(replay(each, policy, 5))) << policy;
@@ -359,12 +430,12 @@ TEST(Replay, equal_seeds_give_equal_figures) {
 }
 
 TEST(Replay, every_request_ends_under_every_policy) {
-  const Scenario each = scenario(Synthetic::swap, 20, 2'000);  // far more than the nodes can serve
+  const Scenario each = scenario(Synthetic::swap, 20, 500);  // far more than the nodes can serve
   for (const std::string& policy : policy_names()) {
     const Figures figures = replay(each, policy, 1);
-    EXPECT_EQ(figures.requests, 2'000U) << policy;
-    EXPECT_EQ(figures.ok + figures.refused, 2'000U) << policy;
-    EXPECT_GT(figures.ok, 100U) << policy;
+    EXPECT_EQ(figures.requests, 500U) << policy;
+    EXPECT_EQ(figures.ok + figures.refused, 500U) << policy;
+    EXPECT_GT(figures.ok, 40U) << policy;
     EXPECT_GE(figures.loads, 6U) << policy;
     EXPECT_LE(figures.evictions, figures.loads) << policy;
   }
@@ -378,6 +449,13 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_LE(figures.reuse->pooled, figures.reuse->infinite);
   ASSERT_TRUE(figures.program);
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
+}
+
+TEST(Replay, a_fleet_must_hold_what_is_asked_for) {
+  Scenario each = scenario(Synthetic::swap, 1, 10);
+  EXPECT_TRUE(validate(each));
+  each.fleet = *fleet_preset("two", {{"phi4:14b"}, 8'192});
+  EXPECT_EQ(validate(each).error().detail, "the workload asks for llama3.2:3b, and no node of the fleet holds it");
 }
 
 TEST(Bootstrap, is_as_wide_as_chance_makes_a_mean) {

@@ -88,6 +88,19 @@ std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, cons
 
 std::vector<std::string> models_of(const Scenario& scenario) { return make_workload(scenario, 0)->models(); }
 
+Result<void> validate(const Scenario& scenario) {
+  for (const std::string& name : models_of(scenario)) {
+    const std::string& weights = model_named(name)->spec.weights;
+    const auto holds = [&](const sim::NodeSettings& node) {
+      return std::ranges::any_of(node.models, [&](const auto& held) { return held.spec.weights == weights; });
+    };
+    if (std::ranges::any_of(scenario.fleet, holds)) continue;
+    return Error{ErrorCode::invalid, Side::gateway,
+                 fmt::format("the workload asks for {}, and no node of the fleet holds it", name)};
+  }
+  return {};
+}
+
 std::vector<std::string> policy_names() {
   std::vector<std::string> names;
   for (const std::string_view name : balance::kPolicyNames) {

@@ -21,8 +21,11 @@ struct Scenario {
   load::Goal goal;
 };
 
-// That its workload asks for, by name.
+// The models that its workload asks for, by name.
 std::vector<std::string> models_of(const Scenario& scenario);
+
+// Error (invalid): a model of the workload that no node holds.
+Result<void> validate(const Scenario& scenario);
 
 // By their names: the scheduler's own, and `rival:NAME`.
 std::vector<std::string> policy_names();
