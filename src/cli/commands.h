@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "balance/settings.h"
 #include "cli/load_settings.h"
 
 namespace drover::cli {
@@ -56,7 +57,7 @@ struct ReplayArguments {
   std::string what_if;  // a change of the fleet; empty: none
   std::optional<std::uint32_t> context;
   std::string engine = "llama";
-  std::string policy = "least_connections";
+  std::string policy{balance::name(balance::SchedulerSettings{}.policy)};
   std::vector<std::string> compare;
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
