@@ -10,7 +10,7 @@
 #include "replay/ideal_cache.h"
 #include "replay/models.h"
 #include "replay/prompt_blocks.h"
-#include "replay/rivals/early_binding.h"
+#include "replay/rivals/rival_router.h"
 
 namespace drover::replay {
 namespace {
@@ -66,8 +66,8 @@ class Small {
     stage_.run(router);
     return stage_;
   }
-  Stage& run_rival(std::string_view name) {
-    EarlyBinding router(stage_, make_rival(name), 1);
+  Stage& run_rival(std::string_view name, Binding binding = Binding::early) {
+    RivalRouter router(stage_, make_rival(name), binding, {.most = 10, .longest = 1h}, 1);
     stage_.run(router);
     return stage_;
   }
@@ -121,6 +121,22 @@ TEST(Stage, the_scheduler_loads_first_and_binds_when_a_slot_is_free) {
   EXPECT_EQ(requests[1].started, requests[0].ended);
   EXPECT_NEAR(ms(*requests[1].first_token), 854.604, 0.001);
   EXPECT_EQ(stage.node(0).loads(), 1U);
+}
+
+// Two nodes of one slot: early, round robin sends the third request behind the first, which is long; late, it takes the
+// slot of the second, which is short.
+TEST(Stage, a_rival_binds_early_or_in_a_queue_like_ours) {
+  Fleet fleet = one_node(1);
+  fleet.push_back(fleet[0]);
+  const std::deque<Listed::Entry> asked{
+      {0ms, question({{1, 100}}, 1'000)}, {0ms, question({{2, 100}}, 10)}, {0ms, question({{3, 100}}, 10)}};
+  Small early(fleet, asked), late(fleet, asked);
+  const auto at_once = early.run_rival("rival:round_robin").requests();
+  EXPECT_EQ(at_once[2].node, 0U);
+  EXPECT_EQ(at_once[2].started, Mono{});
+  const auto queued = late.run_rival("rival:round_robin", Binding::late).requests();
+  EXPECT_EQ(queued[2].node, 1U);
+  EXPECT_EQ(queued[2].started, queued[1].ended);
 }
 
 TEST(Stage, who_is_refused_waits_for_ever_and_misses_the_goal) {

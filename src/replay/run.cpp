@@ -8,10 +8,13 @@
 #include "base/check.h"
 #include "replay/ideal_cache.h"
 #include "replay/models.h"
-#include "replay/rivals/early_binding.h"
+#include "replay/rivals/rival_router.h"
 
 namespace drover::replay {
 namespace {
+
+// Behind a rival's name: in a queue like ours.
+constexpr std::string_view kQueued = "+queue";
 
 // One seed decides several things, none of which may shift another.
 enum class Draw : std::uint64_t { fleet = 1, text, workload, policy };
@@ -76,8 +79,13 @@ class Observed final : public Workload {
 
 std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, const Workload& workload,
                                     std::string_view policy, std::uint64_t seed) {
-  if (auto rival = make_rival(policy)) return std::make_unique<EarlyBinding>(stage, std::move(rival), seed);
   ScheduledSettings settings = scenario.scheduled;
+  const Rival::Buffer queue{.most = settings.scheduler.max_queue, .longest = settings.scheduler.queue_timeout};
+  const Binding binding = policy.ends_with(kQueued) ? Binding::late : Binding::early;
+  if (binding == Binding::late) policy.remove_suffix(kQueued.size());
+  if (auto rival = make_rival(policy)) {
+    return std::make_unique<RivalRouter>(stage, std::move(rival), binding, queue, seed);
+  }
   const auto kind = balance::policy_kind(policy);
   CHECK(kind.has_value());
   settings.scheduler.policy = *kind;
@@ -106,7 +114,10 @@ std::vector<std::string> policy_names() {
   for (const std::string_view name : balance::kPolicyNames) {
     if (name != balance::name(balance::PolicyKind::manual)) names.emplace_back(name);
   }
-  for (const std::string_view name : rival_names()) names.emplace_back(name);
+  for (const std::string_view name : rival_names()) {
+    names.emplace_back(name);
+    names.push_back(fmt::format("{}{}", name, kQueued));
+  }
   return names;
 }
 

@@ -27,7 +27,7 @@ std::vector<std::string> models_of(const Scenario& scenario);
 // Error (invalid): a model of the workload that no node holds.
 Result<void> validate(const Scenario& scenario);
 
-// By their names: the scheduler's own, and `rival:NAME`.
+// By their names: the scheduler's own, `rival:NAME`, and `rival:NAME+queue`.
 std::vector<std::string> policy_names();
 bool is_policy(std::string_view name);
 

@@ -320,9 +320,14 @@ TEST(Node, section_4_7_evicts_the_idle_model_with_the_shortest_keep_alive) {
   world.submit('b', 1, 2min);
   world.pass(10s);
   EXPECT_EQ(world.loaded(), "ab");
+  EXPECT_EQ(world.node.evictions(), 0U);
   world.submit('c', 1);
   world.pass(10s);
   EXPECT_EQ(world.loaded(), "ac") << "not the least recently used";
+  EXPECT_EQ(world.node.loads(), 3U);
+  EXPECT_EQ(world.node.evictions(), 1U);
+  world.node.unload(world.model('c'), world.now);
+  EXPECT_EQ(world.node.evictions(), 1U) << "an unload that was asked for is none";
 }
 
 TEST(Node, section_4_7_overlapping_traffic_starves_the_load_that_waits_for_its_victim) {
@@ -420,6 +425,65 @@ TEST(Node, runs_as_many_times_as_fast_as_it_is_told) {
   const AskId id = world.submit('a', 100);
   world.pass(60ms);
   EXPECT_TRUE(world.finished(id));
+}
+
+// What one ask for `answer` tokens costs, whose prompt has `prompt` tokens: the second one, which finds the model warm.
+World::Outcome second_ask(const NodeSettings& settings, std::uint32_t prompt, std::uint32_t answer) {
+  World world(settings);
+  AskId id;
+  for (int i = 0; i < 2; ++i) {
+    Ask ask = world.ask('a', 0);
+    ask.parts.push_back({.prompt = {engine::Piece(ask.id.value, prompt)}, .answer = answer, .token = {}});
+    id = world.submit(std::move(ask));
+    world.pass(1min);
+  }
+  return world.outcomes[id];
+}
+
+TEST(Node, a_machine_differs_from_its_card_by_factors) {
+  NodeSettings plain = World::plain();
+  NodeSettings other = plain;
+  other.machine = {.weights = 2, .arithmetic = 3, .loads = 0.5};
+  const World::Outcome before = second_ask(plain, 1'000, 100);
+  const World::Outcome after = second_ask(other, 1'000, 100);
+  EXPECT_NEAR(seconds(after.usage.prompt_time) / seconds(before.usage.prompt_time), 3, 0.01);
+  EXPECT_NEAR(seconds(after.usage.answer_time) / seconds(before.usage.answer_time), 2, 0.05);
+  World world(other);
+  const AskId id = world.submit('a', 1);
+  world.pass(1min);
+  EXPECT_EQ(world.outcomes[id].ready, Mono{} + 800ms) << "half of 0.6 s, and of 2.5 GB at 2.5 GB a second";
+}
+
+TEST(Node, tells_the_first_token_only_where_nobody_wants_the_others) {
+  NodeSettings settings = World::plain();
+  const World::Outcome all = second_ask(settings, 10, 50);
+  settings.every_token = false;
+  const World::Outcome first = second_ask(settings, 10, 50);
+  EXPECT_EQ(all.tokens, 50U);
+  EXPECT_EQ(first.tokens, 1U);
+  EXPECT_EQ(first.finished, all.finished);
+}
+
+// Two conversations in turn on one slot: what the second turn of the first one finds.
+TEST(Node, remembers_as_its_engine_and_its_cache_have_it) {
+  const auto cached = [](engine::EngineKind kind, double cache) {
+    NodeSettings settings = World::plain();
+    settings.engine = kind;
+    settings.machine.cache = cache;
+    World world(settings);
+    AskId id;
+    for (const engine::TokenHash talk : {1UL, 2UL, 1UL}) {
+      Ask ask = world.ask('a', 0);
+      ask.parts.push_back({.prompt = {engine::Piece(talk, 500), engine::Piece(9)}, .answer = 1, .token = {}});
+      id = world.submit(std::move(ask));
+      world.pass(1min);
+    }
+    return world.outcomes[id].usage.cached;
+  };
+  EXPECT_EQ(cached(engine::EngineKind::llama_cpp, 1), 500U);
+  EXPECT_EQ(cached(engine::EngineKind::llama_cpp, 0), 0U) << "the slot has the other one";
+  EXPECT_EQ(cached(engine::EngineKind::vllm, 1), 496U) << "whole blocks";
+  EXPECT_EQ(cached(engine::EngineKind::vllm, 0.3), 96U) << "the other one has 32 of 38 blocks";
 }
 
 TEST(Node, embeds_several_texts_one_after_another_in_one_slot) {

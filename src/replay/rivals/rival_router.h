@@ -1,6 +1,7 @@
 #pragma once
-// A rival at work as its authors have it: each request goes to a node at once, and waits inside that node if need be.
-// Loads and evictions are the nodes' own.
+// A rival at work. As its authors have it, each request goes to a node at once, and waits inside that node if need be.
+// Or in a queue like ours: it is asked only for nodes with a free slot, and who finds none waits, first come, first
+// served. Loads and evictions are the nodes' own.
 
 #include <deque>
 #include <memory>
@@ -11,9 +12,13 @@
 
 namespace drover::replay {
 
-class EarlyBinding final : public Router {
+enum class Binding : std::uint8_t { early, late };
+
+class RivalRouter final : public Router {
  public:
-  EarlyBinding(const Stage& stage, std::unique_ptr<Rival> rival, std::uint64_t seed);
+  // `queue`: of late binding. A slot is of the whole node, since such a router knows no models' slots.
+  RivalRouter(const Stage& stage, std::unique_ptr<Rival> rival, Binding binding, Rival::Buffer queue,
+              std::uint64_t seed);
 
   void arrived(Stage& stage, std::size_t request) override;
   void first_token(Stage& stage, std::size_t request) override;
@@ -25,6 +30,8 @@ class EarlyBinding final : public Router {
   bool try_start(Stage& stage, std::size_t request);
 
   std::unique_ptr<Rival> rival_;
+  Binding binding_;
+  Rival::Buffer buffer_;
   Random random_;
   std::vector<unsigned> in_flight_;  // by node
   struct Waiting {
