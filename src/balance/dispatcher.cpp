@@ -29,7 +29,9 @@ Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
       routes(initial),
       budget(initial.retry_budget),
       prefixes(initial.prefix_entries),
-      random_(seed) {}
+      random_(seed) {
+  if (routes.estimates()) prefixes.prepare();
+}
 
 void Dispatcher::configure(const SchedulerSettings& changed) {
   if (changed.prefix_entries != settings.prefix_entries) {
@@ -40,6 +42,7 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
   }
   settings = changed;
   routes = Routes(changed);
+  if (routes.estimates()) prefixes.prepare();
   for (auto& [model, lane] : lanes) find_route(lane);
   budget.set_settings(changed.retry_budget);
   for (auto& [id, node] : nodes) node.health.set_settings(changed.health);
@@ -52,13 +55,13 @@ void Dispatcher::find_route(Lane& lane) const {
 
 // ---- one request
 
-Readiness Dispatcher::readiness(const Request& request, const Place& place, Mono now) const {
+Readiness Dispatcher::readiness(const Request& request, const Place& place, bool admits, Mono now) const {
   const Node& node = *place.node;
   const Runner& runner = *place.runner;
   if (node.load && node.load->runner == &runner) {
     return node.load->need == request.need ? Readiness::busy : Readiness::blocked;
   }
-  const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
+  const bool admitted = admits && !node.held_for_load(runner, now, settings.load_patience);
   if (runner.resident && runner.fits(request.need)) {
     const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
     if (closed && node.can_load(runner, now)) return Readiness::blocked;
@@ -73,25 +76,28 @@ Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
   candidates_.clear();
   candidate_places_.clear();
   const bool special = request.lane->line.special_needs() > 0 || request.need != LoadNeed{};
+  const bool choosy = request.pinned || !request.excluded.empty();
   for (Place& place : request.lane->places) {
     const Node& node = *place.node;
     const Runner& runner = *place.runner;
     if (!node.usable() || !place.allowed()) continue;
     const bool loading = node.load && node.load->runner == &runner;
-    room.free_slot |= runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
+    const bool admits = node.admits(now);
+    room.free_slot |= runner.resident && !loading && runner.in_flight < runner.slots.slots() && admits;
     room.loadable |= !loading && (special || !runner.resident || !runner.fits(LoadNeed{}));
 
-    if (request.pinned ? *request.pinned != node.spec.id : request.excludes(node.spec.id)) continue;
-    candidates_.push_back({.node = node.spec.id,
-                           .readiness = readiness(request, place, now),
-                           .resident = runner.resident,
-                           .evicts = node.spec.max_loaded && node.resident >= *node.spec.max_loaded,
-                           .slots = runner.slots.slots(),
-                           .in_flight = runner.in_flight,
-                           .node_in_flight = node.in_flight,
-                           .weight = node.spec.weight * node.health.weight_factor(),
-                           .identity = node.spec.identity,
-                           .turn = &place.turn});
+    if (choosy && !request.may_use(node.spec.id)) continue;
+    Candidate& candidate = candidates_.emplace_back();
+    candidate.node = node.spec.id;
+    candidate.readiness = readiness(request, place, admits, now);
+    candidate.resident = runner.resident;
+    candidate.evicts = node.spec.max_loaded && node.resident >= *node.spec.max_loaded;
+    candidate.slots = runner.slots.slots();
+    candidate.in_flight = runner.in_flight;
+    candidate.node_in_flight = node.in_flight;
+    candidate.weight = node.spec.weight * node.health.weight_factor();
+    candidate.identity = node.spec.identity;
+    candidate.turn = &place.turn;
     candidate_places_.push_back(&place);
   }
   if (request.lane->route->policy->first_only()) keep_first();

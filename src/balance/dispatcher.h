@@ -113,7 +113,7 @@ class Dispatcher {
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
   void promise(std::size_t candidate);
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
-  Readiness readiness(const Request& request, const Place& place, Mono now) const;
+  Readiness readiness(const Request& request, const Place& place, bool admits, Mono now) const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
   Room fill_in_order(Lane& lane, Mono now, Actions& actions);
   Room fill_by_estimate(Lane& lane, Mono now, Actions& actions);

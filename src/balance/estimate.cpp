@@ -55,7 +55,8 @@ double eviction(const Node& node, Mono now) {
 Work work_of(const Request& request) {
   const ModelHabits& habits = request.lane->habits;
   Work work{.prompt = static_cast<double>(request.prompt.bytes) * habits.tokens_per_byte.value(),
-            .answer = habits.answer_tokens.value()};
+            .answer = habits.answer_tokens.value(),
+            .per_cached_byte = habits.tokens_per_byte.value() * habits.reuse.value()};
   if (request.prompt.max_answer) work.answer = std::min(work.answer, static_cast<double>(*request.prompt.max_answer));
   return work;
 }
@@ -84,7 +85,7 @@ Estimate estimate(const Place& place, const Request& request, const Work& work, 
   }
   others = std::max(others, 0.0);
 
-  const double cached = state.cached_bytes * lane.habits.tokens_per_byte.value() * lane.habits.reuse.value();
+  const double cached = state.cached_bytes * work.per_cached_byte;
   const double read_time = reading_speed(place, lane).read_time();
   estimate.prompt = std::max(1.0, work.prompt - cached) * read_time;
   estimate.saved = std::min(work.prompt, cached) * read_time;

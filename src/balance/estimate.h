@@ -12,13 +12,13 @@ namespace drover::balance {
 struct Work {
   double prompt = 0;
   double answer = 0;
+  double per_cached_byte = 0;  // tokens that need not be read
 };
 Work work_of(const Request& request);
 
-// `ready`: a slot is free. `promised`: seconds of work that wait for the runner, this request's turn coming after them.
 struct PlaceState {
   Readiness readiness = Readiness::blocked;
-  double promised = 0;
+  double promised = 0;      // seconds of work that wait for the runner, and come before this request
   double cached_bytes = 0;  // of the prompt, found there
 };
 Estimate estimate(const Place& place, const Request& request, const Work& work, const PlaceState& state, Mono now);

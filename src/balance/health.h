@@ -79,6 +79,8 @@ class HealthTracker {
 
   // How many requests it may have in flight, all models together.
   std::size_t admission_limit(Mono now) const;
+  // Whether there is such a limit.
+  bool limits() const { return state_ == Health::offline || state_ == Health::recovering; }
   // What its configured weight is multiplied by.
   double weight_factor() const { return state_ == Health::degraded ? settings_.degraded_weight : 1.0; }
 

@@ -86,7 +86,7 @@ struct Node {
   Mono no_loads_until{};  // its load queue was full
 
   bool usable() const { return !removed && !draining && health.state() != Health::offline; }
-  bool admits(Mono now) const { return in_flight - stragglers < health.admission_limit(now); }
+  bool admits(Mono now) const { return !health.limits() || in_flight - stragglers < health.admission_limit(now); }
   void begin_recovery() {
     ++recoveries;
     stragglers = in_flight;

@@ -35,6 +35,8 @@ class PrefixIndex {
   // `entries`: rounded up to a power of two; 80 bytes each.
   explicit PrefixIndex(std::size_t entries);
 
+  // Takes the memory now; else the first prompt does, which takes a millisecond then.
+  void prepare() { buckets_.resize(size_); }
   CacheId new_cache();
 
   // What a cache is thought to have of a prompt.

@@ -8,7 +8,10 @@
 
 namespace drover::balance {
 
-bool Request::excludes(NodeId node_id) const { return std::ranges::find(excluded, node_id) != excluded.end(); }
+bool Request::may_use(NodeId node_id) const {
+  if (pinned) return *pinned == node_id;
+  return std::ranges::find(excluded, node_id) == excluded.end();
+}
 
 RequestTable::RequestTable() : index_(64, nullptr) {}
 

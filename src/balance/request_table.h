@@ -51,7 +51,7 @@ struct Request {
   PrefixIndex::Found found;          // what of its prompt was expected in the cache
   Mono expected_end;                 // by the estimate; its start if there was none
 
-  bool excludes(NodeId id) const;
+  bool may_use(NodeId id) const;  // neither excluded nor another than the pinned one
 };
 
 // Finds requests by id: open addressing with linear probing over a power of two, removal by shifting back (Knuth, The
