@@ -93,7 +93,7 @@ void Node::submit(Ask ask, Mono now) {
   const Loaded* runner = loaded(active.ask.model->spec.weights);
   if (runner != nullptr && runner->unloaded == kNever && !runner->dead && fits_request(*runner, active.ask)) {
     active.phase = Phase::pinging;
-    active.ping_ends = now + scaled(kPing);
+    pings_.push_back({now + scaled(kPing), id});
     return;
   }
   enqueue(active, now);
@@ -119,6 +119,7 @@ Left Node::leave(AskId id, Mono now) {
   Left left = Left::clean;
   switch (active.phase) {
     case Phase::pinging:  // sent on to the load queue, where the entry is skipped and its handler never woken
+      std::erase_if(pings_, [&](const Ping& ping) { return ping.ask == id; });
       queue_.push_back({id, true});
       left = Left::leaked;
       break;
@@ -207,7 +208,7 @@ std::vector<NodeEvent> Node::advance(Mono now) {
 Mono Node::next_event() const {
   if (!events_.empty()) return Mono{};
   Mono next = head_ ? head_->done : kNever;
-  for (const auto& [id, active] : active_) next = std::min(next, active.ping_ends);
+  if (!pings_.empty()) next = std::min(next, pings_.front().ends);
   for (const auto& [weights, runner] : loaded_) {
     next = std::min({next, runner->timer, runner->unloaded, runner->runner.next_event()});
   }
@@ -234,22 +235,28 @@ void Node::step(Mono now) {
     for (const engine::RunnerEvent& event : runner_events_) take(event, *runner);
     if (runner->timer <= now) begin_unload(*runner, now);
   }
-  for (auto& [id, active] : active_) {
-    if (active.ping_ends > now) continue;
-    active.ping_ends = kNever;
-    Loaded* runner = loaded(active.ask.model->spec.weights);
-    if (runner != nullptr && runner->unloaded == kNever && !runner->dead && fits_request(*runner, active.ask)) {
-      attach(active, *runner, now);
-    } else {
-      active.phase = Phase::queued;
-      queue_.push_back({id});
-    }
+  while (!pings_.empty() && pings_.front().ends <= now) {
+    const AskId id = pings_.front().ask;
+    pings_.pop_front();
+    end_ping(id, now);
   }
-  // What attached with nothing to do is finished already.
-  std::erase_if(active_, [](const auto& each) { return each.second.part == kDone; });
   std::erase_if(loaded_, [&](const auto& each) { return each.second->unloaded <= now; });
   if (head_ && head_->done <= now) finish_load(now);
   pump(now);
+}
+
+void Node::end_ping(AskId id, Mono now) {
+  const auto found = active_.find(id);
+  CHECK(found != active_.end());
+  Active& active = found->second;
+  Loaded* runner = loaded(active.ask.model->spec.weights);
+  if (runner == nullptr || runner->unloaded != kNever || runner->dead || !fits_request(*runner, active.ask)) {
+    active.phase = Phase::queued;
+    queue_.push_back({id});
+    return;
+  }
+  attach(active, *runner, now);
+  if (active.part == kDone) active_.erase(found);
 }
 
 // Two models on one card slow each other; what does not fit the card runs on the host, slowly.

@@ -113,7 +113,6 @@ class Node {
   struct Active {
     Ask ask;
     Phase phase = Phase::queued;
-    Mono ping_ends = kNever;
     std::size_t part = 0;  // the next one; kDone: finished, to be forgotten
     bool token_seen = false;
     engine::JobUsage usage;
@@ -131,6 +130,10 @@ class Node {
     Mono timer = kNever;     // armed while idle
     Mono unloaded = kNever;  // being torn down, until then
     bool dead = false;       // its process is gone, and nobody has noticed
+  };
+  struct Ping {
+    Mono ends;
+    AskId ask;
   };
   struct Pending {
     AskId id;
@@ -151,6 +154,7 @@ class Node {
 
   void settle(Mono now);
   void step(Mono now);
+  void end_ping(AskId id, Mono now);
   void set_paces(Mono now);
   void enqueue(Active& active, Mono now);
   void pump(Mono now);
@@ -169,6 +173,7 @@ class Node {
   engine::Card card_;  // this very machine
   std::map<AskId, Active> active_;
   std::map<std::string_view, std::unique_ptr<Loaded>> loaded_;  // by weights; views into the settings
+  std::deque<Ping> pings_;                                      // all take equally long: the first ends first
   std::deque<Pending> queue_;
   std::optional<Head> head_;
   std::vector<NodeEvent> events_;
