@@ -97,12 +97,14 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
       first_(plan.settings),
       link_random_(Random(plan.seed).split(3)),
       flows_(loop) {
+  Random random = Random(plan.seed).split(5);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     fleet::NodeSpec spec;
-    spec.name = name_of(i);
+    spec.name = node_name(i);
     spec.url = http::parse_base_url(fmt::format("http://{}:{}", host_of(i), nodes[i]->endpoint().port)).value();
     names_.point(host_of(i), nodes[i]->endpoint());
     if (plan.slots > 0) spec.slots = plan.slots;
+    spec.weight = random.chance(0.7) ? 1 : 1 + static_cast<unsigned>(random.below(5));
     first_.nodes.push_back(std::move(spec));
   }
   settings_ = first_;
@@ -110,8 +112,7 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
   world_.set_link_faults([this](const net::Endpoint& to) { return link_faults(to); });
 }
 
-std::string Chaos::name_of(std::size_t node) const { return std::string(1, static_cast<char>('a' + node)); }
-std::string Chaos::host_of(std::size_t node) const { return "node-" + name_of(node); }
+std::string Chaos::host_of(std::size_t node) const { return "node-" + node_name(node); }
 
 std::string Chaos::write_settings() const {
   config::DroverSettings written = settings_;
@@ -119,6 +120,10 @@ std::string Chaos::write_settings() const {
   for (std::size_t i = 0; i < settings_.nodes.size(); ++i) {
     if (!removed_.contains(i)) written.nodes.push_back(settings_.nodes[i]);
   }
+  const auto is_gone = [&](const std::string& name) {
+    return std::ranges::find(written.nodes, name, &fleet::NodeSpec::name) == written.nodes.end();
+  };
+  for (balance::RouteSettings& route : written.routes) std::erase_if(route.nodes, is_gone);
   return config::to_yaml(written);
 }
 
@@ -160,7 +165,7 @@ net::Task<> Chaos::strike(Fault fault, Random random) {
     case Fault::node_resets:
     case Fault::node_held: {
       const Duration time = up_to(random, random.chance(0.2) ? seconds(15) : seconds(3));
-      ledger_.struck(fault, fmt::format("node={} ms={}", name_of(node), time.count() / 1'000'000));
+      ledger_.struck(fault, fmt::format("node={} ms={}", node_name(node), time.count() / 1'000'000));
       co_return co_await break_network(fault, random, node, time);
     }
     case Fault::node_crash:
@@ -232,7 +237,7 @@ net::Task<> Chaos::break_network(Fault fault, Random, std::size_t node, Duration
 
 net::Task<> Chaos::crash_node(Fault fault, Random random, std::size_t node) {
   if (!nodes_[node]->running()) co_return;
-  ledger_.struck(fault, "node=" + name_of(node));
+  ledger_.struck(fault, "node=" + node_name(node));
   nodes_[node]->crash();
   if (fault == Fault::node_moves) move(node);
   co_await net::sleep_until(loop_.now() + up_to(random, random.chance(0.3) ? seconds(12) : milliseconds(600)));
@@ -265,7 +270,7 @@ void Chaos::arm(Fault fault, Random& random, std::size_t node) {
     armed.text = "something went wrong";
     if (fault == Fault::answer_drip) armed.seconds = milliseconds(1 + random.below(20));
     if (fault == Fault::slow_load) armed.seconds = seconds(random.below(12));
-    ledger_.struck(fault, fmt::format("node={} after={} count={}", name_of(node), armed.after_tokens, armed.count));
+    ledger_.struck(fault, fmt::format("node={} after={} count={}", node_name(node), armed.after_tokens, armed.count));
     nodes_[node]->server().arm(std::move(armed));
   }
 }
@@ -273,7 +278,7 @@ void Chaos::arm(Fault fault, Random& random, std::size_t node) {
 // Somebody else uses the node: loads and unloads what he likes.
 net::Task<> Chaos::meddle(Random random, std::size_t node) {
   const std::string& model = models_[random.below(models_.size() - 1)];
-  ledger_.struck(Fault::eviction, fmt::format("node={} model={}", name_of(node), model));
+  ledger_.struck(Fault::eviction, fmt::format("node={} model={}", node_name(node), model));
   co_await tell_node(node, fmt::format(R"({{"model":"{}"{}}})", model, random.chance(0.6) ? R"(,"keep_alive":0)" : ""),
                      "/api/generate", true, seconds(10));
 }
@@ -281,7 +286,7 @@ net::Task<> Chaos::meddle(Random random, std::size_t node) {
 net::Task<> Chaos::leave_badly(Random random, std::size_t node) {
   const std::string& model = models_[random.below(models_.size() - 1)];
   const std::string body = fmt::format(R"({{"model":"{}","prompt":"x"}})", model);
-  ledger_.struck(Fault::leak, fmt::format("node={} model={}", name_of(node), model));
+  ledger_.struck(Fault::leak, fmt::format("node={} model={}", node_name(node), model));
   leaked_.insert(node);
   if (random.chance(0.5)) {
     co_await tell_node(node, body, "/api/generate", true, Duration{0});  // gone in its first millisecond
@@ -367,12 +372,12 @@ net::Task<> Chaos::stop_gateway(Random random) {
 
 void Chaos::reload(Random& random) {
   if (!gateway_.running()) return;
-  // Limits change, nodes stay.
+  // Limits and routes change, nodes stay.
   settings_.timeouts.queue = milliseconds(200 + random.below(20'000));
   settings_.timeouts.silence = milliseconds(1'000 + random.below(15'000));
   settings_.timeouts.probe_interval = milliseconds(300 + random.below(3'000));
   settings_.limits.queue = random.chance(0.2) ? 2 : 500;
-  settings_.policy = random.chance(0.5) ? balance::PolicyKind::least_connections : balance::PolicyKind::round_robin;
+  draw_routing(random, settings_);
   yaml_ = write_settings();
   ledger_.struck(Fault::reload, "");
   gateway_.reload(yaml_);
@@ -397,7 +402,7 @@ void Chaos::remove_node(Random&, std::size_t node) {
   const bool out = removed_.erase(node) == 0;
   if (out) removed_.insert(node);
   yaml_ = write_settings();
-  ledger_.struck(Fault::node_removed, fmt::format("node={} {}", name_of(node), out ? "out" : "in"));
+  ledger_.struck(Fault::node_removed, fmt::format("node={} {}", node_name(node), out ? "out" : "in"));
   gateway_.reload(yaml_);
 }
 

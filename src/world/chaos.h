@@ -53,7 +53,6 @@ class Chaos {
   void start_gateway();
   net::LinkFaults link_faults(const net::Endpoint& to);
   std::string write_settings() const;
-  std::string name_of(std::size_t node) const;
   std::string host_of(std::size_t node) const;
 
   net::SimWorld& world_;

@@ -361,7 +361,9 @@ Clients::Wish Clients::wish(Habit habit, Random& random) {
 
 Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, std::uint32_t tokens, bool stream) {
   const bool openai = random.chance(0.3);
-  const std::string text(random.chance(0.05) ? 9'000 : 12 + random.below(120), 'w');
+  // Of one of a few conversations, which had better meet on one node: long prompts begin alike, and some name it.
+  const char conversation = static_cast<char>('a' + random.below(6));
+  const std::string text(random.chance(0.05) ? 9'000 : 12 + random.below(120), conversation);
   const bool plain = openai || !random.chance(0.02);
   std::string body =
       openai
@@ -371,7 +373,9 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
                 R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
                 model, text, stream, tokens, plain ? "" : R"(,"num_ctx":2048)");
   const auto kind = model == "nobody:1b" ? Asked::Kind::unknown_model : Asked::Kind::prompt;
-  Wish wish = request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body);
+  const std::string session = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
+  Wish wish =
+      request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body, session);
   wish.asked.openai = openai;
   wish.asked.plain_options = plain;
   ledger_.asks(wish.asked);
@@ -379,14 +383,15 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
 }
 
 Clients::Wish Clients::request(Habit habit, Asked::Kind kind, std::string_view method, std::string path,
-                               std::string model, std::string_view body) {
+                               std::string model, std::string_view body, std::string_view fields) {
   Wish wish;
   wish.asked.id = fmt::format("q{}", ++asked_);
   wish.asked.habit = habit;
   wish.asked.kind = kind;
   wish.asked.path = path;
   wish.asked.model = std::move(model);
-  wish.bytes = fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\nx-request-id: {}\r\n", method, path, wish.asked.id);
+  wish.bytes =
+      fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\nx-request-id: {}\r\n{}", method, path, wish.asked.id, fields);
   if (method == "POST")
     wish.bytes += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
   wish.bytes += "\r\n";

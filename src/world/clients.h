@@ -76,7 +76,7 @@ class Clients {
   Wish wish(Habit habit, Random& random);
   Wish prompt(Habit habit, Random& random, std::string model, std::uint32_t tokens, bool stream);
   Wish request(Habit habit, Asked::Kind kind, std::string_view method, std::string path, std::string model,
-               std::string_view body);
+               std::string_view body, std::string_view fields = "");
 
   net::SimWorld& world_;
   net::SimLoop& loop_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "balance/route.h"
 #include "world/ledger.h"
 #include "world/plan.h"
 
@@ -25,7 +26,9 @@ struct Court {
   const Ledger& ledger;
   const Clock& clock;
   Trace& trace;
-  Mono frozen_until{};               // a thread of the gateway gets no processor
+  Mono frozen_until{};                        // a thread of the gateway gets no processor
+  std::unique_ptr<balance::Routes> routes{};  // as the gateway was last told
+  Mono routed_since{};
   bool stopping = false;             // SIGTERM was sent
   bool healed = false;               // all is repaired, and the settings are patient ones
   std::optional<Complaint> first{};  // later ones are mostly its consequences
@@ -43,6 +46,7 @@ std::unique_ptr<Witness> make_one_attempt(Court& court);   // 2
 std::unique_ptr<Witness> make_retry_budget(Court& court);  // 2
 std::unique_ptr<Witness> make_slots(Court& court);         // 3
 std::unique_ptr<Witness> make_dispatch(Court& court);      // 3
+std::unique_ptr<Witness> make_routing(Court& court);       // 3
 std::unique_ptr<Witness> make_client_gone(Court& court);   // 4
 std::unique_ptr<Witness> make_deadlines(Court& court);     // 5
 std::unique_ptr<Witness> make_node_bytes(Court& court);    // 6

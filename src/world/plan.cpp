@@ -71,7 +71,18 @@ void draw_rules(Random& random, config::DroverSettings& settings) {
   settings.health.failures = static_cast<unsigned>(between(random, 2, 6));
   settings.health.open = between(random, milliseconds(200), milliseconds(4'000));
   settings.health.longest_open = std::max<Duration>(settings.health.open, milliseconds(5'000));
-  settings.policy = random.chance(0.5) ? balance::PolicyKind::least_connections : balance::PolicyKind::round_robin;
+}
+
+constexpr std::size_t kMostNodes = 8;
+
+// The first one at any place.
+std::vector<std::string> draw_nodes(Random& random) {
+  std::vector<std::string> nodes;
+  for (std::size_t i = 1; i < kMostNodes; ++i) {
+    if (random.chance(0.6)) nodes.push_back(node_name(i));
+  }
+  nodes.insert(nodes.begin() + static_cast<std::ptrdiff_t>(random.below(nodes.size() + 1)), node_name(0));
+  return nodes;
 }
 
 net::SimNetworkSettings draw_network(Random& random) {
@@ -118,19 +129,36 @@ Duration up_to(Random& random, Duration most) {
   return Duration{static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()) + 1))};
 }
 
+std::string node_name(std::size_t index) { return std::string(1, static_cast<char>('a' + index)); }
+
+void draw_routing(Random& random, config::DroverSettings& settings) {
+  using balance::PolicyKind;
+  const auto any = [&] { return static_cast<PolicyKind>(random.below(balance::kPolicyNames.size())); };
+  do settings.policy = any();
+  while (settings.policy == PolicyKind::manual);  // which is for routes with nodes
+  settings.routes.clear();
+  for (const std::string_view pattern : {"llama3.2:3b", "gemma3:*", "q*", "*:latest", "*"}) {
+    if (!random.chance(0.25)) continue;
+    balance::RouteSettings route{.model = std::string(pattern), .policy = any()};
+    if (route.policy == PolicyKind::manual || random.chance(0.4)) route.nodes = draw_nodes(random);
+    settings.routes.push_back(std::move(route));
+  }
+}
+
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   Random random(seed);
   Plan plan;
   plan.seed = seed;
   plan.minutes = overrides.minutes;
   plan.swarm = overrides.swarm;
-  plan.nodes = between(random, 3, 8);
+  plan.nodes = between(random, 3, kMostNodes);
   plan.workers = between(random, 1, 3);
   plan.slots = static_cast<unsigned>(one_of<std::size_t>(random, {0, 2, 4, 4, 8, 8, 8, 8, 8}));
   plan.rate = random.chance(0.15) ? 46 : random.chance(0.3) ? 18 : 28;  // some 20 a second reach the gateway
   draw_timeouts(random, plan.settings.timeouts);
   draw_limits(random, plan.settings.limits);
   draw_rules(random, plan.settings);
+  draw_routing(random, plan.settings);
   plan.network = draw_network(random);
   // All faults at once hide what a few of them would show: a swarm has each with one chance in three.
   plan.faults = draw_some<kFaultCount>(random, overrides.swarm ? 0.33 : 0.66);
@@ -157,13 +185,19 @@ Result<void> check(const Overrides& overrides) {
 }
 
 std::string describe(const Plan& plan) {
+  std::string routes;
+  for (const balance::RouteSettings& route : plan.settings.routes) {
+    routes += fmt::format("{}{}/{}/{}", routes.empty() ? "" : ",", route.model, balance::name(route.policy),
+                          fmt::join(route.nodes, ""));
+  }
   const auto ms = [](Duration time) { return std::chrono::duration_cast<milliseconds>(time).count(); };
   const config::DroverSettings& s = plan.settings;
   return fmt::format(
-      "nodes={} workers={} slots={} rate={} minutes={} policy={} attempts={} budget={}%/{} queue={} queue_ms={} "
+      "nodes={} workers={} slots={} rate={} minutes={} policy={} routes={} attempts={} budget={}%/{} queue={} "
+      "queue_ms={} "
       "silence_ms={} request_ms={} stall_ms={} keep_alive_ms={} drain_ms={} latency_us={} jitter_us={} notice_us={} "
       "post_us={} window={} max_read={} max_write={} faults={} habits={}",
-      plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), s.retry.attempts,
+      plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, s.retry.attempts,
       s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue), ms(s.timeouts.silence),
       ms(s.timeouts.request), ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain),
       plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000,

@@ -90,7 +90,7 @@ struct Plan {
   double rate = 20;    // requests a second, all clients together
   std::bitset<kFaultCount> faults;
   std::bitset<kHabitCount> habits;
-  config::DroverSettings settings;  // without nodes
+  config::DroverSettings settings;  // without nodes, which routes may name
   net::SimNetworkSettings network;
 
   bool has(Fault fault) const { return faults.test(static_cast<std::size_t>(fault)); }
@@ -108,6 +108,10 @@ struct Overrides {
 };
 
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides);
+// Which policy decides, and for some models another one, among some nodes: `policy` and `routes` of the settings. A
+// list may name nodes that this world has not; the first node, which holds every model, is in each.
+void draw_routing(Random& random, config::DroverSettings& settings);
+std::string node_name(std::size_t index);
 // Uniform from nothing to `most`, both included.
 Duration up_to(Random& random, Duration most);
 // Error (invalid): a name in `without` that is none.

@@ -94,6 +94,7 @@ void GatewayProcess::start(const std::string& yaml) {
   CHECK(life->gateway->listen(listen_).has_value());
   CHECK(life->gateway->listen_admin(admin_).has_value());
   current_ = std::move(life);
+  events_.configured(*settings);
 }
 
 bool GatewayProcess::reload(const std::string& yaml) {
@@ -103,6 +104,7 @@ bool GatewayProcess::reload(const std::string& yaml) {
   current_->gateway->note_reload(setup.has_value());
   if (!setup) return false;
   current_->gateway->apply(std::move(*setup));
+  events_.configured(*settings);
   return true;
 }
 

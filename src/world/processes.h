@@ -52,7 +52,8 @@ class NodeProcess {
 class GatewayEvents {
  public:
   virtual void started(unsigned life, const std::vector<const net::Network*>& networks) = 0;
-  virtual void line(unsigned life, std::string_view text) = 0;  // of the access log
+  virtual void configured(const config::DroverSettings& settings) = 0;  // by its start, or a reload that it took
+  virtual void line(unsigned life, std::string_view text) = 0;          // of the access log
   virtual void logged_event(std::string_view event, std::string_view text) = 0;
   virtual void ended(unsigned life, gateway::Gateway& gateway) = 0;  // in peace, after SIGTERM
 

@@ -107,10 +107,17 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 
 }  // namespace
 
-std::span<const RareCondition> rare_conditions() { return kConditions; }
+std::span<const RareCondition> rare_conditions() {
+  static const std::vector<RareCondition> all = [] {
+    std::vector<RareCondition> each(kConditions.begin(), kConditions.end());
+    for (const std::string_view policy : balance::kPolicyNames) each.push_back({policy, "a policy that chose a node"});
+    return each;
+  }();
+  return all;
+}
 
 void RareConditions::meet(std::string_view name) {
-  CHECK(std::ranges::find(kConditions, name, &RareCondition::name) != kConditions.end());
+  CHECK(std::ranges::find(rare_conditions(), name, &RareCondition::name) != rare_conditions().end());
   ++met_[name];
 }
 
@@ -154,6 +161,8 @@ void RareConditions::logged(const Request& request) {
   const std::string reason = line.value("drover.reason", "");
   const std::size_t attempts = line.value("drover.attempts", 0U);
   for (const Reason& each : kReasons) meet_if(reason == each.reason, each.condition);
+  const std::string picked = line.value("drover.picked", "");
+  for (const std::string_view policy : balance::kPolicyNames) meet_if(picked == policy, policy);
   meet_if(request.asked.habit == Habit::half_closes && outcome == "cancelled", "half_closed");
   if (request.client_gone && request.first_byte) {
     const Duration apart = *request.client_gone - *request.first_byte;

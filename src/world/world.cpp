@@ -252,6 +252,10 @@ class World final : private GatewayEvents, private Witness {
     ledger_.gateway_started(life, networks);
     court_.stopping = false;
   }
+  void configured(const config::DroverSettings& settings) override {
+    court_.routes = std::make_unique<balance::Routes>(config::scheduler_settings(settings));
+    court_.routed_since = now();
+  }
   void struck(Fault fault) override {
     court_.frozen_until = gateway_.frozen_until();
     if (fault == Fault::gateway_stop) court_.stopping = true;

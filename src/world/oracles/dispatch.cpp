@@ -1,5 +1,5 @@
-// No request goes to a node that is offline, or was removed by a reload. The last node that can serve a model is never
-// taken offline for the failures of its requests, and none for what the gateway itself lacks.
+// No request goes to a node that is offline, or was removed by a reload. The last node that can serve a model, by its
+// route, is never taken offline for the failures of its requests, and none for what the gateway itself lacks.
 
 #include <fmt/format.h>
 
@@ -67,19 +67,26 @@ class Dispatch final : public Witness {
   // It has gone offline since the last look.
   void judge(const Look& look, const balance::NodeSnapshot& gone) {
     if (gone.why != balance::HealthReason::requests_failed && gone.why != balance::HealthReason::error_ratio) return;
+    if (court_.routed_since >= gone.since) return;  // the routes were others when it was decided
     for (const auto& runner : gone.runners) {
       for (const std::string& model : runner.models) {
-        if (somebody_else_serves(look, gone, model)) continue;
+        if (!may_serve(gone, model) || somebody_else_serves(look, gone, model)) continue;
         court_.complain("dispatch", fmt::format("node {} was the last one with {}, and failed requests took it offline",
                                                 gone.id.value, model));
       }
     }
   }
 
+  // As far as the model's route is concerned.
+  bool may_serve(const balance::NodeSnapshot& node, const std::string& model) const {
+    const std::string name = node_name(static_cast<std::size_t>(node.id.value));
+    return court_.routes->of(model).rank_of(name) != balance::Route::kNoPlace;
+  }
+
   // Or did so a moment ago: looks are not decisions.
   bool somebody_else_serves(const Look& look, const balance::NodeSnapshot& gone, const std::string& model) const {
     for (const auto& node : look.snapshot.nodes) {
-      if (node.id == gone.id || node.draining) continue;
+      if (node.id == gone.id || node.draining || !may_serve(node, model)) continue;
       const bool up = node.health != balance::Health::offline || node.since >= gone.since;
       if (!up) continue;
       for (const auto& runner : node.runners) {

@@ -1,5 +1,5 @@
-// No request waits while a node could take it: for three seconds on end there was somebody in the line of a model whose
-// node is stable, has it in memory, and has a free slot.
+// No request waits while a node could take it: for three seconds on end there was somebody in the line of a model, and
+// a node among those that its route may choose is stable, has it in memory, and has a free slot.
 
 #include <fmt/format.h>
 
@@ -22,7 +22,9 @@ class IdleNode final : public Witness {
       const Mono since = known == since_.end() ? look.now : known->second;
       idle[model.model] = since;
       const Mono oldest = model.oldest.value_or(look.now);
-      if (look.now - std::max({since, oldest, court_.frozen_until}) <= kPatience || !only_plain(model.model)) continue;
+      if (look.now - std::max({since, oldest, court_.frozen_until, court_.routed_since}) <= kPatience ||
+          !only_plain(model.model))
+        continue;
       suspicions_.push_back({fmt::format("{} requests waited for {} since {:.3f}, and a node was free", model.waiting,
                                          model.model, seconds(since.time_since_epoch())),
                              waiting_for(model.model)});
@@ -35,8 +37,11 @@ class IdleNode final : public Witness {
  private:
   static constexpr Duration kPatience = std::chrono::seconds(3);
 
-  static bool could_run(const Look& look, const std::string& model) {
+  bool could_run(const Look& look, const std::string& model) const {
+    const balance::Route& route = court_.routes->of(model);
+    const std::size_t first = first_rank(look, model, route);
     for (const auto& node : look.snapshot.nodes) {
+      if (!may_choose(node, route, first)) continue;
       if (node.health != balance::Health::stable || node.draining || node.loading || node.load_saturated) continue;
       for (const auto& runner : node.runners) {
         const bool as_wanted = runner.need.value_or(balance::LoadNeed{}) == balance::LoadNeed{};
@@ -45,6 +50,26 @@ class IdleNode final : public Witness {
       }
     }
     return false;
+  }
+
+  static std::size_t rank(const balance::NodeSnapshot& node, const balance::Route& route) {
+    return route.rank_of(node_name(static_cast<std::size_t>(node.id.value)));
+  }
+  // Of the nodes that can be used at all for the model.
+  static std::size_t first_rank(const Look& look, const std::string& model, const balance::Route& route) {
+    std::size_t first = balance::Route::kNoPlace;
+    for (const auto& node : look.snapshot.nodes) {
+      if (node.health == balance::Health::offline || node.draining) continue;
+      const bool serves = std::ranges::any_of(node.runners, [&](const auto& runner) {
+        return std::ranges::find(runner.models, model) != runner.models.end();
+      });
+      if (serves) first = std::min(first, rank(node, route));
+    }
+    return first;
+  }
+  static bool may_choose(const balance::NodeSnapshot& node, const balance::Route& route, std::size_t first) {
+    const bool manual = route.settings.policy == balance::PolicyKind::manual;
+    return manual ? rank(node, route) == first : rank(node, route) != balance::Route::kNoPlace;
   }
 
   struct Suspicion {
