@@ -120,7 +120,8 @@ bool AnswerTap::take_ordinary_end(std::string_view message) {
   constexpr std::size_t kWithin = 400;  // bytes from the end
   if (message.ends_with('\n')) message.remove_suffix(1);
   if (message.find('\n') != std::string_view::npos) return false;  // several messages, or none of Ollama's
-  if (dialect(route_) != Dialect::ollama || !message.starts_with(kBegin) || message[kBegin.size()] == '"') return false;
+  if (dialect(route_) != Dialect::ollama || !message.starts_with(kBegin)) return false;
+  if (message.size() == kBegin.size() || message[kBegin.size()] == '"') return false;
   const std::size_t tail = message.size() - std::min(message.size(), kWithin);
   const std::size_t found = find_quoted(message.substr(tail), kDoneTrue);
   if (found == std::string_view::npos || message[tail + found - 1] != ',') return false;

@@ -98,6 +98,11 @@ std::vector<std::pair<TapCase, std::string>> cases() {
       plain({"nothing", chat, ndjson, "", truncated, 0}),
       plain({"row_36_no_terminator", chat, ndjson, LINE("Hel") LINE("lo"), truncated, 2}),
       plain({"cut_in_a_line", chat, ndjson, LINE("a") R"({"model":"m","mess)", truncated, 1, {}, false}),
+      plain({"cut_before_the_name_of_its_model", chat, single, R"({"model":")", truncated, 1, {}, false}),
+      plain({"a_line_cut_before_the_name_of_its_model", chat, ndjson,
+             R"({"model":")"
+             "\n",
+             truncated, 0}),
       plain({"cut_in_the_last_line",
              chat,
              ndjson,
