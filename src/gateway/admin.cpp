@@ -32,6 +32,7 @@ net::Task<> Admin::serve_connection(std::unique_ptr<net::Stream> stream) {
   while (co_await client.wait_for_request()) {
     wire::Incoming request;
     const Read read = co_await client.read_head(request);
+    if (read == Read::nothing) continue;
     if (read != Read::complete && read != Read::refused) co_return;
     const bool answered = co_await answer(client, request);
     if (!answered || !co_await client.finish_request(request)) break;

@@ -545,6 +545,7 @@ net::Task<bool> serve_request(Worker& worker, wire::ServerConnection& client) {
   Exchange exchange(worker, client);
   const Read read = co_await client.read_head(exchange.incoming);
   if (read == Read::ended || read == Read::cancelled) co_return false;
+  if (read == Read::nothing) co_return true;
   worker.metrics().request_began();
   bool answered = co_await answer_request(exchange, read);
   const bool whole = exchange.outcome != observe::Outcome::cancelled && exchange.outcome != observe::Outcome::truncated;
@@ -567,16 +568,14 @@ net::Task<> serve_connection(Worker& worker, std::unique_ptr<net::Stream> stream
   const auto limits = worker.published();  // a connection keeps the limits it began with
   wire::ServerConnection client(*stream, worker.loop(), limits->settings.server);
   worker.metrics().connections_open.add();
-  bool asked = false;
   // Two statements, so that the first one's frame is gone before the second, which may last.
   while (co_await idle(worker, client)) {
-    asked = true;
     if (!co_await serve_request(worker, client)) break;
   }
   if (client.closing()) {
     co_await stream->drained(0, worker.loop().now() + limits->settings.server.stalled);
     co_await client.linger();
-  } else if (!asked && worker.draining()) {
+  } else if (!client.asked() && worker.draining()) {
     worker.turn_away(std::move(stream), api::Reason::shutting_down);  // its first request may be on its way
   }
   worker.metrics().connections_open.subtract();

@@ -96,7 +96,9 @@ net::Task<> FakeNode::serve(std::unique_ptr<net::Stream> stream) {
   wire::ServerConnection client(*stream, network_.loop(), limits_);
   while (co_await client.wait_for_request()) {
     wire::Incoming request;
-    if (co_await client.read_head(request) != wire::ServerConnection::Read::complete) break;
+    const auto read = co_await client.read_head(request);
+    if (read == wire::ServerConnection::Read::nothing) continue;
+    if (read != wire::ServerConnection::Read::complete) break;
     wire::TextBody body(100_MiB);
     if (co_await client.read_body(request, body) != wire::ServerConnection::Read::complete) break;
     if (frozen_) {

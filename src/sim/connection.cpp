@@ -41,6 +41,7 @@ net::Task<bool> Connection::run() {
   while (co_await connection_.wait_for_request()) {
     wire::Incoming request;
     const Read read = co_await connection_.read_head(request);
+    if (read == Read::nothing) continue;
     if (read == Read::refused) {
       const std::string text =
           fmt::format("{} {}", connection_.refusal().status, http::reason_phrase(connection_.refusal().status));

@@ -29,12 +29,13 @@ Read ServerConnection::refuse(int status, std::string_view reason, std::string d
 
 net::Task<bool> ServerConnection::wait_for_request() {
   if (!carry_.empty()) co_return true;
-  const auto ready = co_await stream_.readable(loop_.now() + limits_.idle);
+  if (!idle_until_) idle_until_ = loop_.now() + limits_.idle;
+  const auto ready = co_await stream_.readable(*idle_until_);
   co_return ready.has_value();
 }
 
 net::Task<Read> ServerConnection::read_head(Incoming& into) {
-  const Mono deadline = loop_.now() + limits_.head_time;
+  const Mono began = loop_.now();
   into.head = make_pooled<http::RequestHead>();
   into.head_bytes = carry_.empty() ? loop_.take_string() : std::exchange(carry_, {});
   std::size_t seen = 0;
@@ -55,14 +56,18 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
       }
       seen = into.head_bytes.size();
     }
+    // The notice of bytes that were read long ago may come late, and is none of a new request.
+    const bool has_begun = !into.head_bytes.empty();
+    const Mono deadline = has_begun ? began + limits_.head_time : began;
     const auto bytes = co_await stream_.read_some(loop_.buffer().first(kFirstRead), deadline);
     if (!bytes) {
       if (bytes.error() == ErrorCode::cancelled) co_return Read::cancelled;
-      if (bytes.error() != ErrorCode::timed_out || into.head_bytes.empty()) co_return Read::ended;
+      if (bytes.error() != ErrorCode::timed_out) co_return Read::ended;
+      if (!has_begun) co_return loop_.now() < idle_until_.value_or(began) ? Read::nothing : Read::ended;
       co_return refuse(408, "slow", "the request's head did not arrive in time");
     }
     if (bytes->empty()) co_return Read::ended;
-    if (!into.head_bytes.empty()) {
+    if (has_begun) {
       into.head_bytes += *bytes;
       continue;
     }
@@ -81,6 +86,7 @@ net::Task<Read> ServerConnection::read_head(Incoming& into) {
     behind_ = loop_.buffer().subspan(outcome.consumed, bytes->size() - outcome.consumed);
     break;
   }
+  idle_until_.reset();
   if (++requests_ >= limits_.requests) closing_ = true;
   into.keep_alive = into.head->keep_alive();
   into.body = BodyDecoder{into.head->body(), into.head->content_length()};

@@ -73,6 +73,7 @@ class ServerConnection {
  public:
   enum class Read : std::uint8_t {
     complete,
+    nothing,    // a false alarm, of a head only: not a byte has come, so wait_for_request() again
     ended,      // the client is gone, or idle too long: nothing to answer
     refused,    // answer with refusal(), then close
     cancelled,  // shutdown
@@ -84,9 +85,11 @@ class ServerConnection {
   net::Stream& stream() { return stream_; }
   net::Loop& loop() { return loop_; }
 
-  // Ends when the first byte of a request is there. False: ended, idle too long, or cancelled.
+  // Ends when the first byte of a request seems to be there. False: ended, idle too long, or cancelled.
   net::Task<bool> wait_for_request();
+  // Its time begins with the first byte, which is not waited for.
   net::Task<Read> read_head(Incoming& into);
+  bool asked() const { return requests_ > 0; }  // a head has been read
   // Straight after read_head: nothing may suspend in between. Sends `100 Continue` first if the client waits for it.
   net::Task<Read> read_body(Incoming& request, BodySink& sink, Mono deadline = kNever);
   const http::Reject& refusal() const { return refusal_; }
@@ -121,8 +124,9 @@ class ServerConnection {
   net::Stream& stream_;
   net::Loop& loop_;
   const ServerLimits& limits_;
-  std::string carry_;       // bytes of the next request that came with this one
-  std::span<char> behind_;  // what followed the head in the loop's buffer; dies at the next suspension
+  std::string carry_;               // bytes of the next request that came with this one
+  std::span<char> behind_;          // what followed the head in the loop's buffer; dies at the next suspension
+  std::optional<Mono> idle_until_;  // of the present wait, which false alarms do not prolong
   http::Reject refusal_;
   http::HttpDate date_{};
   std::int64_t date_second_ = -1;

@@ -30,6 +30,7 @@ net::Task<> echo(World& world, ServerLimits& limits, int& served) {
   while (co_await connection.wait_for_request()) {
     Incoming request;
     auto read = co_await connection.read_head(request);
+    if (read == ServerConnection::Read::nothing) continue;
     TextBody body(100_KiB);
     if (read == ServerConnection::Read::complete) read = co_await connection.read_body(request, body);
     if (read == ServerConnection::Read::refused) {
@@ -66,10 +67,11 @@ net::Task<> raw(World& world, std::vector<std::string> pieces, Duration pause, s
 }
 
 std::string converse(std::vector<std::string> pieces, Duration pause = 0s, net::SimNetworkSettings settings = {},
-                     std::uint64_t seed = 1) {
+                     std::uint64_t seed = 1, Duration head_time = 10s) {
   World world(settings, seed);
   ServerLimits limits;
   limits.idle = 1s;
+  limits.head_time = head_time;
   int served = 0;
   std::string received;
   world.group.spawn(echo(world, limits, served));
@@ -113,6 +115,16 @@ TEST(ServerConnection, row_55_slow_heads_and_slow_bodies_get_408) {
   std::vector<std::string> body{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"};
   for (int i = 0; i < 60; ++i) body.push_back("x");
   EXPECT_EQ(converse(body, 1s).substr(0, 12), "HTTP/1.1 408");
+}
+
+// Such as a late notice of bytes that were read with the request before.
+TEST(ServerConnection, row_55_a_false_alarm_neither_begins_a_head_nor_prolongs_the_wait_for_one) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  const net::SimNetworkSettings alarms{.spurious = 1};
+  const auto in_time = converse({request, request.substr(0, 9), request.substr(9)}, 600ms, alarms, 1, 1s);
+  EXPECT_EQ(count(in_time, "HTTP/1.1 200 OK"), 2U) << in_time;
+  const auto too_late = converse({request, request}, 1200ms, alarms, 1, 10s);
+  EXPECT_EQ(count(too_late, "HTTP/1.1 200 OK"), 1U) << too_late;
 }
 
 TEST(ServerConnection, row_56_a_body_cut_short_is_not_served) {
