@@ -364,7 +364,8 @@ net::Task<> Chaos::stop_gateway(Random random) {
     co_await net::sleep_until(loop_.now() + up_to(random, milliseconds(200)));
     if (gateway_.running() && random.chance(0.5)) reload(random);
   }
-  while (gateway_.running() && co_await net::sleep_until(loop_.now() + milliseconds(20))) {
+  while (gateway_.running()) {
+    if (!co_await net::sleep_until(loop_.now() + milliseconds(20))) co_return;
   }
   start_gateway();
   gateway_away_ = false;

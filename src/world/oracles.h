@@ -27,7 +27,8 @@ struct Court {
   const Clock& clock;
   Trace& trace;
   Mono frozen_until{};                        // a thread of the gateway gets no processor
-  std::unique_ptr<balance::Routes> routes{};  // as the gateway was last told
+  balance::SchedulerSettings scheduler{};     // as the gateway was last told
+  std::unique_ptr<balance::Routes> routes{};  // of these settings
   Mono routed_since{};
   bool stopping = false;             // SIGTERM was sent
   bool healed = false;               // all is repaired, and the settings are patient ones

@@ -154,7 +154,7 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   plan.nodes = between(random, 3, kMostNodes);
   plan.workers = between(random, 1, 3);
   plan.slots = static_cast<unsigned>(one_of<std::size_t>(random, {0, 2, 4, 4, 8, 8, 8, 8, 8}));
-  plan.rate = random.chance(0.15) ? 46 : random.chance(0.3) ? 18 : 28;  // some 20 a second reach the gateway
+  plan.rate = random.chance(0.15) ? 46 : random.chance(0.3) ? 20 : 30;  // some 20 a second reach the gateway
   draw_timeouts(random, plan.settings.timeouts);
   draw_limits(random, plan.settings.limits);
   draw_rules(random, plan.settings);

@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kLookEvery = milliseconds(20);
+constexpr Duration kLookWhenQuiet = milliseconds(200);  // nobody asks
 constexpr Duration kWarmUp = seconds(60);  // at most
 constexpr Duration kLongestVisit = seconds(300);
 constexpr Duration kNameKept = seconds(31);  // a gateway asks for a node's address so often
@@ -97,16 +98,18 @@ class World final : private GatewayEvents, private Witness {
   // Lets time pass, with looks at the gateway. False: an oracle complained, or this was far enough.
   bool run_until(const std::function<bool()>& done, Mono until) {
     while (!over() && !done() && now() < until) {
-      world_.run_until([this] { return over(); }, std::min(until, now() + kLookEvery));
+      world_.run_until([this] { return over(); }, std::min(until, now() + look_gap()));
       look();
     }
     return !over();
   }
   Mono now() const { return const_cast<net::SimWorld&>(world_).clock().mono(); }
 
+  Duration look_gap() const { return clients_->active() > 0 ? kLookEvery : kLookWhenQuiet; }
+
   void look() {
     if (now() < next_look_) world_.run_for(next_look_ - now());
-    next_look_ = now() + kLookEvery;
+    next_look_ = now() + look_gap();
     gateway_.clean_up();
     for (const auto& node : nodes_) node->clean_up();
     if (!gateway_.running()) return;
@@ -253,7 +256,8 @@ class World final : private GatewayEvents, private Witness {
     court_.stopping = false;
   }
   void configured(const config::DroverSettings& settings) override {
-    court_.routes = std::make_unique<balance::Routes>(config::scheduler_settings(settings));
+    court_.scheduler = config::scheduler_settings(settings);
+    court_.routes = std::make_unique<balance::Routes>(court_.scheduler);
     court_.routed_since = now();
   }
   void struck(Fault fault) override {

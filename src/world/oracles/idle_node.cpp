@@ -22,9 +22,8 @@ class IdleNode final : public Witness {
       const Mono since = known == since_.end() ? look.now : known->second;
       idle[model.model] = since;
       const Mono oldest = model.oldest.value_or(look.now);
-      if (look.now - std::max({since, oldest, court_.frozen_until, court_.routed_since}) <= kPatience ||
-          !only_plain(model.model))
-        continue;
+      const Mono free_since = std::max({since, oldest, court_.frozen_until, court_.routed_since});
+      if (look.now - free_since <= patience(model.model) || !only_plain(model.model)) continue;
       suspicions_.push_back({fmt::format("{} requests waited for {} since {:.3f}, and a node was free", model.waiting,
                                          model.model, seconds(since.time_since_epoch())),
                              waiting_for(model.model)});
@@ -35,7 +34,11 @@ class IdleNode final : public Witness {
   }
 
  private:
-  static constexpr Duration kPatience = std::chrono::seconds(3);
+  // A policy that estimates may wait for a better node on purpose, for so long.
+  Duration patience(const std::string& model) const {
+    const bool may_wait = court_.routes->of(model).policy->estimates();
+    return std::chrono::seconds(3) + (may_wait ? court_.scheduler.spill_delay : Duration{0});
+  }
 
   bool could_run(const Look& look, const std::string& model) const {
     const balance::Route& route = court_.routes->of(model);

@@ -21,6 +21,8 @@ class Routing final : public Witness {
     const Mono now = court_.now();
     const Duration grace = court_.plan.settings.timeouts.connect + court_.slack() + std::chrono::milliseconds(100);
     if (std::max(court_.routed_since, court_.frozen_until) + grace > now) return;
+    // A stale pooled connection is replaced on the same node, whose slot the request holds already.
+    if (request.attempts.size() > 1 && request.attempts[request.attempts.size() - 2].node == attempt.node) return;
     const std::string model = api::model_key(request.asked.model);
     const balance::Route& route = court_.routes->of(model);
     const std::size_t rank = route.rank_of(node_name(attempt.node));
