@@ -43,7 +43,11 @@ class ResponseHead {
   bool nominates() const { return nominates_; }
   // The connection may carry another request once the body has been read to its end and nothing came behind it: the
   // node keeps it open, the body has an end of its own and the framing was beyond doubt.
-  bool reusable() const { return keep_alive_ && framing_is_clear_ && body_ != BodyKind::until_close; }
+  bool reusable() const {
+    // 408: the server gave up on a request that may still be on its way, and its answer to that would be the next
+    // one's.
+    return keep_alive_ && framing_is_clear_ && body_ != BodyKind::until_close && status_ != 408;
+  }
 
   // The same bytes lie at `bytes` now.
   void rebase(const char* bytes) { base_ = bytes; }

@@ -96,6 +96,8 @@ TEST(ResponseHead, knows_how_its_body_ends) {
       {"304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Method::get, BodyKind::none, true},
       {"no_reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", Method::get, BodyKind::length, true},
       {"empty_reason", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", Method::get, BodyKind::length, true},
+      {"row_27_gave_up", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", Method::post, BodyKind::length,
+       false},
       {"coding_in_capitals", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", Method::get, BodyKind::chunked,
        true},
   };

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct Court {
   const Clock& clock;
   Trace& trace;
   Mono frozen_until{};                        // a thread of the gateway gets no processor
+  std::vector<std::set<std::string>> held{};  // models, by node
   balance::SchedulerSettings scheduler{};     // as the gateway was last told
   std::unique_ptr<balance::Routes> routes{};  // of these settings
   Mono routed_since{};

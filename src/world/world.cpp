@@ -15,7 +15,7 @@ using std::chrono::seconds;
 
 constexpr Duration kLookEvery = milliseconds(20);
 constexpr Duration kLookWhenQuiet = milliseconds(200);  // nobody asks
-constexpr Duration kWarmUp = seconds(60);  // at most
+constexpr Duration kWarmUp = seconds(60);               // at most
 constexpr Duration kLongestVisit = seconds(300);
 constexpr Duration kNameKept = seconds(31);  // a gateway asks for a node's address so often
 constexpr double kNodeSpeed = 0.4;           // of the card: then a stream has some 20 tokens a second
@@ -78,6 +78,8 @@ class World final : private GatewayEvents, private Witness {
       ledger_.set_node(i, at);
       nodes_.push_back(std::make_unique<NodeProcess>(world_, node_loop_, at, node_settings(plan, random.split(i), i)));
       nodes_.back()->start();
+      std::set<std::string>& held = court_.held.emplace_back();
+      for (const auto& model : nodes_.back()->settings().models) held.insert(model.spec.name);
     }
     clients_ = std::make_unique<Clients>(world_, client_loop_, ledger_, plan, gateway_at_, kModels);
     chaos_ = std::make_unique<Chaos>(world_, client_loop_, ledger_, plan, names_, gateway_, nodes_, kModels);

@@ -1,5 +1,6 @@
-// No request goes to a node that is offline, or was removed by a reload. The last node that can serve a model, by its
-// route, is never taken offline for the failures of its requests, and none for what the gateway itself lacks.
+// No request goes to a node that has not its model, is offline, or was removed by a reload. The last node that can
+// serve a model, by its route, is never taken offline for the failures of its requests, and none for what the gateway
+// itself lacks.
 
 #include <fmt/format.h>
 
@@ -17,6 +18,9 @@ class Dispatch final : public Witness {
 
   // Between the grant and the first byte lies the dial.
   void attempt_began(const Request& request, const Attempt& attempt) override {
+    if (!court_.held[attempt.node].contains(request.asked.model)) {
+      court_.complain("dispatch", "to a node that has not its model: " + text_of(request));
+    }
     const Mono now = court_.now();
     const Duration grace = court_.plan.settings.timeouts.connect + court_.slack() + std::chrono::milliseconds(100);
     if (court_.frozen_until + grace > now) return;
