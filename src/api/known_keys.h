@@ -6,11 +6,14 @@
 #include <cstddef>
 #include <string_view>
 
+#include "base/check.h"
+#include "base/short_text.h"
+
 namespace drover::api {
 
 template <typename Meaning>
 struct KnownKey {
-  std::string_view text;  // not empty, no two alike
+  std::string_view text;  // 1 to ShortText::kMost bytes, no two alike
   Meaning meaning;
 };
 
@@ -23,17 +26,19 @@ class KnownKeys {
   // NOLINTNEXTLINE(modernize-avoid-c-arrays): so that the count need not be written
   consteval explicit KnownKeys(const Known (&keys)[kCount]) {
     for (const Known& known : keys) {
+      CHECK(!known.text.empty() && known.text.size() <= ShortText::kMost);
       std::size_t at = slot(known.text);
-      while (!slots_[at].text.empty()) at = (at + 1) % kSlots;
-      slots_[at] = known;
+      while (slots_[at].size != 0) at = (at + 1) % kSlots;
+      slots_[at] = {known.text.size(), short_text(known.text), known.meaning};
     }
   }
 
   // What `text` stands for; nullptr: it is none of them.
   constexpr const Meaning* find(std::string_view text) const {
-    if (text.empty()) return nullptr;
-    for (std::size_t at = slot(text); !slots_[at].text.empty(); at = (at + 1) % kSlots) {
-      if (slots_[at].text == text) return &slots_[at].meaning;
+    if (text.empty() || text.size() > ShortText::kMost) return nullptr;
+    const ShortText wanted = short_text(text);
+    for (std::size_t at = slot(text); slots_[at].size != 0; at = (at + 1) % kSlots) {
+      if (slots_[at].size == text.size() && slots_[at].text == wanted) return &slots_[at].meaning;
     }
     return nullptr;
   }
@@ -46,7 +51,12 @@ class KnownKeys {
     return (text.size() + 5U * byte(text.front()) + 3U * byte(text.back())) % kSlots;
   }
 
-  std::array<Known, kSlots> slots_{};
+  struct Slot {
+    std::size_t size = 0;  // of the text; 0: nothing lies here
+    ShortText text;
+    Meaning meaning{};
+  };
+  std::array<Slot, kSlots> slots_{};
 };
 
 }  // namespace drover::api

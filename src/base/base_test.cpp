@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/short_text.h"
 #include "base/units.h"
 
 namespace drover {
@@ -76,6 +77,20 @@ TEST(Ascii, folds_case_and_trims) {
   EXPECT_FALSE(ascii::equal_fold("a", "ab"));
   EXPECT_EQ(ascii::trim(" \t x y \t"), "x y");
   EXPECT_EQ(ascii::trim("   "), "");
+}
+
+TEST(ShortText, differs_wherever_a_byte_of_the_text_does) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwx";
+  static_assert(kLetters.size() == ShortText::kMost);
+  for (std::size_t size = 0; size <= kLetters.size(); ++size) {
+    const std::string text(kLetters.substr(0, size));
+    EXPECT_EQ(short_text(text), short_text(kLetters.substr(0, size))) << text;
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = text;
+      other[at] ^= 1;
+      EXPECT_NE(short_text(other), short_text(text)) << text << " at " << at;
+    }
+  }
 }
 
 TEST(Units, count_one_kind_of_thing) {

@@ -1,10 +1,10 @@
 #include "http/fields.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
 #include "base/ascii.h"
+#include "base/short_text.h"
 
 namespace drover::http {
 namespace {
@@ -54,41 +54,17 @@ constexpr auto kFirstOfLength = [] {
   return first;
 }();
 
-// A name as three words that overlap and cover all of it, so that names of one length compare in three steps.
-struct Key {
-  std::uint64_t first = 0, middle = 0, last = 0;
-  bool operator==(const Key&) const = default;
-};
-
-template <typename Word>
-constexpr std::uint64_t word_at(std::string_view text, std::size_t at) {
-  std::array<char, sizeof(Word)> bytes{};
-  std::copy_n(text.data() + at, sizeof(Word), bytes.data());
-  return std::bit_cast<Word>(bytes);
-}
-
-// 0x20 in every byte folds letters and changes none of [a-z0-9-], which is what known names are made of: the other
-// preimages of those are control characters, which no token has.
-constexpr Key key_of(std::string_view name) {
+// A name in lower case. 0x20 in every byte folds letters and changes none of [a-z0-9-], which is what known names are
+// made of: the other preimages of those are control characters, which no token has.
+constexpr ShortText key_of(std::string_view name) {
   constexpr std::uint64_t kFold = 0x2020202020202020;
-  const auto size = name.size();
-  if (size >= 8) {
-    return {word_at<std::uint64_t>(name, 0) | kFold,
-            word_at<std::uint64_t>(name, std::min<std::size_t>(size - 8, 8)) | kFold,
-            word_at<std::uint64_t>(name, size - 8) | kFold};
-  }
-  if (size >= 4) {
-    return {word_at<std::uint32_t>(name, 0) | kFold, 0, word_at<std::uint32_t>(name, size - 4) | kFold};
-  }
-  if (size >= 2) {
-    return {word_at<std::uint16_t>(name, 0) | kFold, 0, word_at<std::uint16_t>(name, size - 2) | kFold};
-  }
-  return {};
+  const ShortText text = short_text(name);
+  return {text.first | kFold, text.middle | kFold, text.last | kFold};
 }
-static_assert(kNames.front().size() >= 2 && kLongest <= 24);
+static_assert(kLongest <= ShortText::kMost);
 
 constexpr auto kKeys = [] {
-  std::array<Key, kKnownCount> keys;
+  std::array<ShortText, kKnownCount> keys;
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = key_of(kNames[i]);
   return keys;
 }();
@@ -100,7 +76,7 @@ Known known_field(std::string_view name) {
   const std::size_t begin = kFirstOfLength[name.size()];
   const std::size_t end = kFirstOfLength[name.size() + 1];
   if (begin == end) return Known::none;
-  const Key key = key_of(name);
+  const ShortText key = key_of(name);
   for (std::size_t i = begin; i < end; ++i) {
     if (key == kKeys[i]) return static_cast<Known>(i);
   }
