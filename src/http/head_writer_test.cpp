@@ -27,6 +27,19 @@ TEST(HeadWriter, lets_no_value_end_its_line) {
   EXPECT_EQ(out, "x-drover-node: a  Set-Cookie: b  \r\n");
 }
 
+TEST(HeadWriter, blanks_a_control_character_wherever_it_stands_in_a_value_of_any_length) {
+  for (std::size_t size = 1; size <= 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string value(size, '\xff');  // as high as a byte can be, and none
+      value[at] = '\x1f';
+      std::string out;
+      append_field(out, "a", value);
+      value[at] = ' ';
+      EXPECT_EQ(out, "a: " + value + "\r\n") << size << " bytes, at " << at;
+    }
+  }
+}
+
 TEST(HeadWriter, tells_only_old_clients_that_the_connection_stays) {
   std::string out;
   append_connection(out, true, 1);

@@ -45,6 +45,7 @@ bool is_boundary_char(char c) {
 }  // namespace
 
 bool is_media_type(std::string_view content_type, std::string_view media_type) {
+  if (content_type == media_type) return true;  // as nearly everybody writes it
   return ascii::equal_fold(essence(content_type), media_type);
 }
 

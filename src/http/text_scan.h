@@ -22,14 +22,31 @@ inline unsigned control_mask(const char* at) {
 }
 #endif
 
-// Do the eight bytes at `at` hold one below 0x20, HTAB among them, or DEL? All at once: a byte of `word - low` or
-// `del - ones` borrows into its top bit only if it was below (Mycroft's test for a zero byte).
-inline bool may_hold_control(const char* at) {
+// Does one of the eight bytes of `word` lie below 0x20, HTAB among them, or is it DEL? All at once: a byte of
+// `word - low` or `del - ones` borrows into its top bit only if it was below (Mycroft's test for a zero byte).
+inline bool may_hold_control(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes, kLow = 0x20 * kOnes;
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
   const std::uint64_t del = word ^ (0x7f * kOnes);
   return ((((word - kLow) & ~word) | ((del - kOnes) & ~del)) & kTops) != 0;
+}
+
+template <typename Word>
+std::uint64_t word_at(const char* at) {
+  Word word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// May [at, end), of fewer than sixteen bytes, hold one that is a control character? Two words that overlap cover it.
+inline bool short_text_may_hold_control(const char* at, const char* end) {
+  const auto size = end - at;
+  if (size >= 8)
+    return may_hold_control(word_at<std::uint64_t>(at)) || may_hold_control(word_at<std::uint64_t>(end - 8));
+  if (size >= 4) return may_hold_control(word_at<std::uint32_t>(at) | word_at<std::uint32_t>(end - 4) << 32);
+  constexpr std::uint64_t kBlanks = 0x2020202020202020;
+  if (size >= 2)
+    return may_hold_control(word_at<std::uint16_t>(at) | word_at<std::uint16_t>(end - 2) << 16 | kBlanks << 32);
+  return size == 1 && may_hold_control(word_at<std::uint8_t>(at) | kBlanks << 8);
 }
 
 // The first byte of [at, end) that is a control character other than HTAB; `end` if there is none. Bytes above 0x7f are
@@ -44,7 +61,8 @@ inline const char* skip_text(const char* at, const char* end) {
     }
   }
 #endif
-  while (end - at >= 8 && !may_hold_control(at)) at += 8;
+  while (end - at >= 16 && !may_hold_control(word_at<std::uint64_t>(at))) at += 8;
+  if (end - at < 16 && !short_text_may_hold_control(at, end)) return end;
   for (; at != end; ++at) {
     const auto byte = static_cast<unsigned char>(*at);
     if ((byte < 0x20 && byte != '\t') || byte == 0x7f) break;
