@@ -15,24 +15,27 @@ constexpr std::string_view kDone = "[DONE]";
 
 // Whole, not negative; all else is as good as unsaid.
 std::optional<std::uint64_t> count_of(const JsonValue& value) {
-  if (value.kind != JsonKind::number) return std::nullopt;
-  const std::string_view text = value.content.text;
+  return value.kind == JsonKind::number ? ascii::to_number(value.content.text) : std::nullopt;
+}
+
+// The number that `text` begins with, which is taken off it; digits alone are one. nullopt: none, or a very large one.
+std::optional<std::uint64_t> take_count(std::string_view& text) {
   constexpr std::size_t kFits = 19;  // so many digits always do
-  if (text.empty() || text.size() > kFits) return ascii::to_number(text);
   std::uint64_t count = 0;
-  for (const char c : text) {
-    if (!ascii::is_digit(c)) return std::nullopt;
-    count = count * 10 + static_cast<std::uint64_t>(c - '0');
+  std::size_t digits = 0;
+  for (; digits < text.size() && ascii::is_digit(text[digits]); ++digits) {
+    if (digits == kFits) return std::nullopt;
+    count = count * 10 + static_cast<std::uint64_t>(text[digits] - '0');
   }
-  return count;
+  text.remove_prefix(digits);
+  return digits > 0 ? std::optional(count) : std::nullopt;
 }
 
-void note(std::optional<std::uint64_t>& count, const JsonValue& value) {
-  if (auto number = count_of(value)) count = number;
+void note(std::optional<std::uint64_t>& into, std::optional<std::uint64_t> count) {
+  if (count) into = count;
 }
 
-void note(std::optional<Duration>& duration, const JsonValue& value) {
-  const auto nanoseconds = count_of(value);
+void note(std::optional<Duration>& duration, std::optional<std::uint64_t> nanoseconds) {
   if (nanoseconds && *nanoseconds <= static_cast<std::uint64_t>(Duration::max().count())) {
     duration = Duration{static_cast<std::int64_t>(*nanoseconds)};
   }
@@ -139,16 +142,14 @@ bool AnswerTap::take_ordinary_end(std::string_view message) {
     if (colon == std::string_view::npos || colon < 3 || rest[0] != '"' || rest[colon - 1] != '"') return false;
     const Key key = find_key(Context::document, rest.substr(1, colon - 2));
     rest.remove_prefix(colon + 1);
-    const auto digits = static_cast<std::size_t>(skip_digits(rest.begin(), rest.end()) - rest.begin());
-    const JsonValue value{
-        .kind = JsonKind::number, .empty = false, .span = {}, .content = {.text = rest.substr(0, digits)}};
-    if (digits == 0 || digits == rest.size() || !note_metric(key, value, metrics)) return false;
-    const char behind = rest[digits];
-    rest.remove_prefix(digits + 1);
-    if (behind == '}' && rest.empty()) break;
-    if (behind != ',') return false;
+    const auto count = take_count(rest);
+    if (!count || !note_metric(key, count, metrics)) return false;
+    if (rest == "}") break;
+    if (!rest.starts_with(',')) return false;
+    rest.remove_prefix(1);
   }
-  if (find_quoted(message, R"("error":)") != std::string_view::npos) return false;
+  // What follows `done` has just been read.
+  if (find_quoted(message.substr(0, tail + found), R"("error":)") != std::string_view::npos) return false;
   merge(metrics_, metrics);
   terminator_ = true;
   return true;
@@ -265,20 +266,20 @@ void AnswerTap::value(const JsonValue& value) {
     case Key::model: message.nameless = value.kind == JsonKind::string && value.empty; return;
     case Key::choices: message.has_choices = value.kind == JsonKind::array && !value.empty; return;
     case Key::finish_reason: message.finished |= value.kind == JsonKind::string; return;
-    default: note_metric(frame().key, value, message.metrics);
+    default: note_metric(frame().key, count_of(value), message.metrics);
   }
 }
 
 // False: the key is none of a count or a duration.
-bool AnswerTap::note_metric(Key key, const JsonValue& value, AnswerMetrics& metrics) {
+bool AnswerTap::note_metric(Key key, std::optional<std::uint64_t> count, AnswerMetrics& metrics) {
   switch (key) {
-    case Key::prompt_tokens: return note(metrics.prompt_tokens, value), true;
-    case Key::cached_tokens: return note(metrics.cached_tokens, value), true;
-    case Key::eval_tokens: return note(metrics.eval_tokens, value), true;
-    case Key::total: return note(metrics.total, value), true;
-    case Key::load: return note(metrics.load, value), true;
-    case Key::prompt_eval: return note(metrics.prompt_eval, value), true;
-    case Key::eval: return note(metrics.eval, value), true;
+    case Key::prompt_tokens: return note(metrics.prompt_tokens, count), true;
+    case Key::cached_tokens: return note(metrics.cached_tokens, count), true;
+    case Key::eval_tokens: return note(metrics.eval_tokens, count), true;
+    case Key::total: return note(metrics.total, count), true;
+    case Key::load: return note(metrics.load, count), true;
+    case Key::prompt_eval: return note(metrics.prompt_eval, count), true;
+    case Key::eval: return note(metrics.eval, count), true;
     default: return false;
   }
 }

@@ -111,7 +111,7 @@ class AnswerTap final : private JsonListener {
   void value(const JsonValue& value) override;
 
   static Key find_key(Context context, std::string_view text);
-  static bool note_metric(Key key, const JsonValue& value, AnswerMetrics& metrics);
+  static bool note_metric(Key key, std::optional<std::uint64_t> count, AnswerMetrics& metrics);
   Frame& frame() { return reading_->frames[reading_->depth]; }
   bool is_ordinary(std::string_view line) const;
   bool take_ordinary_end(std::string_view message);

@@ -294,21 +294,22 @@ BodyScanner::Key BodyScanner::find_key(Context context, std::string_view text) {
 }
 
 bool BodyScanner::key(const JsonText& key, Span span) {
-  frame().key = Key::other;
-  frame().key_span = span;
+  Frame& member = frame();
+  member.key = Key::other;
+  member.key_span = span;
   if (key.overflow) return false;
-  if (frame().context == Context::options) {
+  if (member.context == Context::options) {
     const ReloadOption* const option = reload_option(key.text);
     if (option == nullptr) return false;
-    frame().key = Key::reload_option;
-    frame().option = *option;
+    member.key = Key::reload_option;
+    member.option = *option;
     const std::uint32_t bit = 1U << static_cast<unsigned>(*option);
     if ((seen_options_ & bit) != 0) refuse_twice(key.text);
     seen_options_ |= bit;
     return false;
   }
-  frame().key = find_key(frame().context, key.text);
-  return frame().context == Context::body && frame().key != Key::other && body_key(frame().key, key.text);
+  member.key = find_key(member.context, key.text);
+  return member.context == Context::body && member.key != Key::other && body_key(member.key, key.text);
 }
 
 // Each key of the body may come once. True: its text is wanted.

@@ -64,18 +64,28 @@ struct JsonReader::Literal {
 };
 
 struct JsonReader::Cursor {
+  Cursor(std::string_view piece, std::uint64_t offset_of_piece, JsonListener& its_listener)
+      : at(piece.data()),
+        end(at + piece.size()),
+        raw_from(at),
+        shift(offset_of_piece - reinterpret_cast<std::uintptr_t>(at)),
+        listener(its_listener) {}
+
   const char* at;
   const char* end;
-  const char* begin;
-  std::uint64_t base;    // offset of `begin` in the document
   const char* raw_from;  // what of a raw string is here begins there
+  std::uint64_t shift;   // from an address in the piece to the offset in the document
   JsonListener& listener;
 
   bool more() const { return at != end; }
   std::string_view rest() const { return {at, end}; }
-  std::uint64_t offset() const { return base + static_cast<std::uint64_t>(at - begin); }
-  void skip_blanks() {
-    while (at != end && is_blank(*at)) ++at;
+  std::uint64_t offset() const { return reinterpret_cast<std::uintptr_t>(at) + shift; }
+  // To the next byte that is no blank. False: there is none here.
+  bool skip_blanks() {
+    const char* next = at;
+    while (next != end && is_blank(*next)) ++next;
+    at = next;
+    return next != end;
   }
 };
 
@@ -99,8 +109,8 @@ void JsonReader::reset() {
 
 bool JsonReader::feed(std::string_view piece, JsonListener& listener) {
   if (fault_ != Fault::none) return false;
-  Cursor cursor{piece.data(), piece.data() + piece.size(), piece.data(), offset_, piece.data(), listener};
-  while (cursor.more() && fault_ == Fault::none) step(cursor);
+  Cursor cursor(piece, offset_, listener);
+  while (cursor.more()) step(cursor);
   offset_ += piece.size();
   if (raw_ && fault_ == Fault::none) listener.raw({cursor.raw_from, cursor.end}, false);
   return fault_ == Fault::none;
@@ -112,24 +122,29 @@ JsonText JsonReader::plain_text(const char* begin, const char* end) {
   return {whole.substr(0, JsonText::kMaxBytes), whole.size() > JsonText::kMaxBytes, false};
 }
 
-// Reads as much as one state can; there is at least one byte.
+// Reads as much as one state can; there is at least one byte. A member that is here whole, from its key to what follows
+// its value, is one step.
 void JsonReader::step(Cursor& cursor) {
   switch (state_) {
-    case State::value:
-    case State::value_or_end: return scan_value(cursor);
     case State::key:
-    case State::key_or_end: return scan_key(cursor);
+    case State::key_or_end:
+      scan_key(cursor);
+      if (state_ != State::value) return;
+      [[fallthrough]];
+    case State::value:
+    case State::value_or_end:
+      scan_value(cursor);
+      if (state_ != State::after_value) return;
+      [[fallthrough]];
+    case State::after_value: return scan_after_value(cursor);
     case State::colon:
-      cursor.skip_blanks();
-      if (!cursor.more()) return;
+      if (!cursor.skip_blanks()) return;
       if (*cursor.at != ':') return refuse_character(cursor, "after object key");
       ++cursor.at;
       state_ = State::value;
       return;
-    case State::after_value: return scan_after_value(cursor);
     case State::done:
-      cursor.skip_blanks();
-      if (cursor.more()) refuse_character(cursor, "after top-level value");
+      if (cursor.skip_blanks()) refuse_character(cursor, "after top-level value");
       return;
     case State::string: return scan_string(cursor);
     case State::escape: return scan_escape(cursor);
@@ -151,8 +166,7 @@ void JsonReader::scan_value(Cursor& cursor) {
   static constexpr Literal kTrue{"true", JsonKind::on};
   static constexpr Literal kFalse{"false", JsonKind::off};
   static constexpr Literal kNull{"null", JsonKind::null};
-  cursor.skip_blanks();
-  if (!cursor.more()) return;
+  if (!cursor.skip_blanks()) return;
   const char c = *cursor.at;
   switch (c) {
     case '"': return begin_string(cursor, false);
@@ -172,32 +186,31 @@ void JsonReader::scan_value(Cursor& cursor) {
 }
 
 void JsonReader::scan_key(Cursor& cursor) {
-  cursor.skip_blanks();
-  if (!cursor.more()) return;
+  if (!cursor.skip_blanks()) return;
   if (*cursor.at == '"') return begin_string(cursor, true);
   if (*cursor.at == '}' && state_ == State::key_or_end) return close(cursor, true);
   refuse_character(cursor, "looking for beginning of object key string");
 }
 
 void JsonReader::scan_after_value(Cursor& cursor) {
-  cursor.skip_blanks();
-  if (!cursor.more()) return;
-  const char c = *cursor.at;
-  if (c == ',') {
-    ++cursor.at;
-    state_ = in_object() ? State::key : State::value;
-    return;
+  while (state_ == State::after_value && cursor.skip_blanks()) {
+    const char c = *cursor.at;
+    if (c == ',') {
+      ++cursor.at;
+      state_ = in_object() ? State::key : State::value;
+    } else if (c == (in_object() ? '}' : ']')) {
+      close(cursor, false);
+    } else {
+      refuse_character(cursor, in_object() ? "after object key:value pair" : "after array element");
+    }
   }
-  if (c == (in_object() ? '}' : ']')) return close(cursor, false);
-  refuse_character(cursor, in_object() ? "after object key:value pair" : "after array element");
 }
 
 void JsonReader::open(Cursor& cursor, JsonKind kind) {
-  if (depth_ == kMaxJsonDepth) return refuse_depth();
+  if (depth_ == kMaxJsonDepth) return refuse_depth(cursor);
   const bool told = of_interest();
   if (told) opened_at_[depth_] = cursor.offset();
-  const std::uint64_t bit = std::uint64_t{1} << depth_;
-  objects_ = kind == JsonKind::object ? objects_ | bit : objects_ & ~bit;
+  objects_ = objects_ << 1 | (kind == JsonKind::object ? 1U : 0U);
   ++depth_;
   ++cursor.at;
   capture_next_ = false;
@@ -209,6 +222,7 @@ void JsonReader::close(Cursor& cursor, bool empty) {
   const JsonKind kind = in_object() ? JsonKind::object : JsonKind::array;
   if (of_interest()) cursor.listener.closed();
   ++cursor.at;
+  objects_ >>= 1;
   --depth_;
   value_ended();
   interest_depth_ = std::min(interest_depth_, depth_);
@@ -298,7 +312,7 @@ bool JsonReader::take_whole_characters(Cursor& cursor) {
 // A character beyond ASCII that is cut by the end of the piece, or invalid.
 void JsonReader::begin_character(Cursor& cursor) {
   const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(*cursor.at));
-  if (lead.more == 0) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
+  if (lead.more == 0) return refuse(cursor, Fault::syntax, "invalid UTF-8 in string literal");
   more_ = lead.more;
   low_ = lead.low;
   high_ = lead.high;
@@ -360,7 +374,7 @@ void JsonReader::replace_surrogate() {
 
 void JsonReader::scan_continuation(Cursor& cursor) {
   const auto byte = static_cast<unsigned char>(*cursor.at);
-  if (byte < low_ || byte > high_) return refuse(Fault::syntax, "invalid UTF-8 in string literal");
+  if (byte < low_ || byte > high_) return refuse(cursor, Fault::syntax, "invalid UTF-8 in string literal");
   if (capturing_) capture_.push_back(*cursor.at);
   ++cursor.at;
   low_ = 0x80;
@@ -487,15 +501,18 @@ void JsonReader::scalar_ended(Cursor& cursor, JsonKind kind, bool empty, const J
   cursor.listener.value({kind, empty, {token_at_, cursor.offset() - token_at_}, content});
 }
 
-void JsonReader::refuse(Fault fault, std::string message) {
+void JsonReader::refuse(Cursor& cursor, Fault fault, std::string message) {
+  cursor.at = cursor.end;  // nothing more is read
   fault_ = fault;
   message_ = std::move(message);
 }
 
-void JsonReader::refuse_depth() { refuse(Fault::depth, fmt::format("JSON nested deeper than {}", kMaxJsonDepth)); }
+void JsonReader::refuse_depth(Cursor& cursor) {
+  refuse(cursor, Fault::depth, fmt::format("JSON nested deeper than {}", kMaxJsonDepth));
+}
 
-void JsonReader::refuse_character(const Cursor& cursor, std::string_view where) {
-  refuse(Fault::syntax, fmt::format("invalid character {} {}", quoted(*cursor.at), where));
+void JsonReader::refuse_character(Cursor& cursor, std::string_view where) {
+  refuse(cursor, Fault::syntax, fmt::format("invalid character {} {}", quoted(*cursor.at), where));
 }
 
 }  // namespace drover::api

@@ -110,7 +110,7 @@ class JsonReader {
     void push_back(char c) { append(&c, &c + 1); }
   };
 
-  bool in_object() const { return (objects_ >> (depth_ - 1) & 1) != 0; }
+  bool in_object() const { return (objects_ & 1) != 0; }
   bool of_interest() const { return depth_ <= interest_depth_; }
 
   // The way of nearly every byte is one loop, with no calls but those of the listener; what is rare stays out of it.
@@ -146,18 +146,18 @@ class JsonReader {
   }
   [[gnu::cold]] void replace_surrogate();
 
-  [[gnu::cold]] void refuse(Fault fault, std::string message);
-  [[gnu::cold]] void refuse_depth();
-  [[gnu::cold]] void refuse_character(const Cursor& cursor, std::string_view where);
+  [[gnu::cold]] void refuse(Cursor& cursor, Fault fault, std::string message);
+  [[gnu::cold]] void refuse_depth(Cursor& cursor);
+  [[gnu::cold]] void refuse_character(Cursor& cursor, std::string_view where);
 
   State state_ = State::value;
   Fault fault_ = Fault::none;
   std::string message_;
   std::uint64_t offset_ = 0;  // of the piece at hand in the document
 
-  std::size_t depth_ = 0;                                       // open containers
-  std::size_t interest_depth_ = 0;                              // those up to here are of interest; 0 is the outside
-  std::uint64_t objects_ = 0;                                   // bit i: the container at depth i + 1 is an object
+  std::size_t depth_ = 0;           // open containers
+  std::size_t interest_depth_ = 0;  // those up to here are of interest; 0 is the outside
+  std::uint64_t objects_ = 0;       // a bit for each open container, the innermost lowest: it is an object
   std::array<std::uint64_t, kMaxInterestDepth + 1> opened_at_;  // of those that will be told
 
   std::uint64_t token_at_ = 0;  // where the scalar or key at hand begins
