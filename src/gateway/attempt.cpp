@@ -97,7 +97,9 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   upstream_.emplace(std::move(taken->stream), exchange_.loop());
 
   exchange_.phase = observe::Phase::waiting;
-  const auto sent = co_await send(request);
+  std::string request_head = head_for_node(request);
+  const auto sent = co_await upstream_->send(request_head, request.body, exchange_.settings().silence);
+  exchange_.loop().give_back(request_head);
   if (!sent) co_return std::unexpected(failed(sent.error(), "sending the request"));
   sent_at_ = exchange_.loop().now();
   std::expected<void, wire::Failure> head;
@@ -138,7 +140,7 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   co_return piece;
 }
 
-net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request) {
+std::string Attempt::head_for_node(NodeRequest request) {
   const std::array<http::Field, 2> own{
       {{"x-request-id", exchange_.request_id}, {"x-drover-hop", exchange_.worker.shared().instance}}};
   const std::string prefixed = node_.prefix.empty() ? std::string() : node_.prefix + std::string(request.path);
@@ -151,9 +153,7 @@ net::Task<std::expected<void, wire::Failure>> Attempt::send(NodeRequest request)
                                  .framing = {http::BodyKind::length, request.body.size()},
                                  .own = own},
                                 exchange_.incoming.head.get());
-  auto sent = co_await upstream_->send(head, request.body, exchange_.settings().silence);
-  exchange_.loop().give_back(head);
-  co_return sent;
+  return head;
 }
 
 // A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass

@@ -87,7 +87,7 @@ class Attempt {
   void complete();
 
  private:
-  net::Task<std::expected<void, wire::Failure>> send(NodeRequest request);
+  std::string head_for_node(NodeRequest request);
   net::Task<std::expected<void, wire::Failure>> await_first_byte();
   net::Task<AttemptFailure> read_refusal();
   observe::MetricShard& metrics() { return exchange_.worker.metrics(); }

@@ -24,6 +24,22 @@ std::optional<api::Refusal> refuse_model(const Exchange& exchange, const api::Un
   return std::nullopt;
 }
 
+net::Task<Authorised> refuse(Exchange& exchange, api::Refusal refusal) {
+  co_return std::unexpected(co_await answer_refusal(exchange, std::move(refusal)));
+}
+
+// `model`: as the fleet knows it; null: it does not.
+net::Soon<Authorised> judge(Exchange& exchange, const api::Understood& understood, const fleet::Model* model) {
+  if (auto refusal = refuse_model(exchange, understood, model)) return refuse(exchange, std::move(*refusal));
+  exchange.known_model = model->name;
+  return model;
+}
+
+net::Task<Authorised> authorise_anew(Exchange& exchange, const api::Understood& understood) {
+  const fleet::Model* const model = co_await find_anew(exchange, understood.model);
+  co_return co_await judge(exchange, understood, model);
+}
+
 }  // namespace
 
 net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body) {
@@ -37,17 +53,13 @@ net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody&
   co_return {};
 }
 
-net::Task<std::expected<const fleet::Model*, bool>> authorise(Exchange& exchange, const api::Understood& understood) {
-  auto refusal = api::refuse_unroutable(exchange.match.route, understood);
-  const fleet::Model* model = nullptr;
-  if (!refusal) {
-    model = exchange.published->fleet->find(understood.model);
-    if (model == nullptr) model = co_await find_anew(exchange, understood.model);
-    refusal = refuse_model(exchange, understood, model);
+net::Soon<Authorised> authorise(Exchange& exchange, const api::Understood& understood) {
+  if (auto refusal = api::refuse_unroutable(exchange.match.route, understood)) {
+    return refuse(exchange, std::move(*refusal));
   }
-  if (refusal) co_return std::unexpected(co_await answer_refusal(exchange, std::move(*refusal)));
-  exchange.known_model = model->name;
-  co_return model;
+  const fleet::Model* const model = exchange.published->fleet->find(understood.model);
+  if (model == nullptr) return authorise_anew(exchange, understood);
+  return judge(exchange, understood, model);
 }
 
 }  // namespace drover::gateway

@@ -8,15 +8,19 @@
 #include "fleet/fleet_view.h"
 #include "gateway/exchange.h"
 #include "gateway/prompt_body.h"
+#include "net/soon.h"
 
 namespace drover::gateway {
 
 // In one pass: body.understood() is there when the last byte is.
 net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body);
 
+// A model, or see above.
+using Authorised = std::expected<const fleet::Model*, bool>;
+
 // The model that is asked for, if this client may have it; never null, and lives as long as `exchange.published`. One
 // that the fleet's view does not have is looked for anew: the fleet is asked at most once a second for all, and the
 // request waits for the answer up to `refresh_wait`.
-net::Task<std::expected<const fleet::Model*, bool>> authorise(Exchange& exchange, const api::Understood& understood);
+net::Soon<Authorised> authorise(Exchange& exchange, const api::Understood& understood);
 
 }  // namespace drover::gateway

@@ -4,7 +4,7 @@
 
 namespace drover::gateway {
 
-net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, net::Endpoint endpoint, Mono deadline,
+net::Soon<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, net::Endpoint endpoint, Mono deadline,
                                                                  bool fresh) {
   auto& pool = pools_[node];
   while (!fresh && !pool.empty()) {
@@ -12,8 +12,12 @@ net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::take(NodeId node, ne
     Pooled pooled = std::move(pool.back());
     pool.pop_back();
     if (pooled.endpoint != endpoint || is_stale(*pooled.stream)) continue;
-    co_return Taken{std::move(pooled.stream), true};
+    return Taken{std::move(pooled.stream), true};
   }
+  return dial(endpoint, deadline);
+}
+
+net::Task<net::IoResult<UpstreamPool::Taken>> UpstreamPool::dial(net::Endpoint endpoint, Mono deadline) {
   auto dialled = co_await network_.dial(endpoint, deadline);
   if (!dialled) co_return std::unexpected(dialled.error());
   co_return Taken{std::move(*dialled), false};

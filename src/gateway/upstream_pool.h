@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "net/network.h"
+#include "net/soon.h"
 #include "observe/metrics.h"
 
 namespace drover::gateway {
@@ -22,7 +23,7 @@ class UpstreamPool {
     bool reused;  // it carried an answer before: a close without a byte says nothing about the node's health
   };
   // A pooled stream if there is a silent one and `fresh` is false, else a new one. Errors: those of Network::dial.
-  net::Task<net::IoResult<Taken>> take(NodeId node, net::Endpoint endpoint, Mono deadline, bool fresh);
+  net::Soon<net::IoResult<Taken>> take(NodeId node, net::Endpoint endpoint, Mono deadline, bool fresh);
 
   // The stream carried a whole answer and the node keeps it open.
   void give_back(NodeId node, net::Endpoint endpoint, std::unique_ptr<net::Stream> stream);
@@ -42,6 +43,7 @@ class UpstreamPool {
     Mono since;
   };
 
+  net::Task<net::IoResult<Taken>> dial(net::Endpoint endpoint, Mono deadline);
   // Its node closed it, or sent what nobody asked for: either way it is of no use.
   bool is_stale(const net::Stream& stream);
 

@@ -3,10 +3,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
-
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/ascii.h"
@@ -18,6 +16,32 @@ constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 bool is_mapped(const Endpoint& endpoint) {
   return endpoint.v6 && std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), endpoint.ip.begin());
+}
+
+// Four numbers up to 255 with dots between them, none with a zero in front. Asked for with every request: inet_pton
+// wants a copy that ends with a zero.
+bool parse_dotted(std::string_view text, std::uint8_t* into) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    unsigned number = 0;
+    std::size_t digits = 0;
+    for (; digits < text.size() && ascii::is_digit(text[digits]) && digits < 3; ++digits) {
+      number = number * 10 + static_cast<unsigned>(text[digits] - '0');
+    }
+    if (digits == 0 || number > 255 || (digits > 1 && text[0] == '0')) return false;
+    into[i] = static_cast<std::uint8_t>(number);
+    text.remove_prefix(digits);
+    if (i == 3) break;
+    if (!text.starts_with('.')) return false;
+    text.remove_prefix(1);
+  }
+  return text.empty();
+}
+
+char* write_byte(char* at, unsigned byte) {
+  if (byte >= 100) *at++ = static_cast<char>('0' + byte / 100);
+  if (byte >= 10) *at++ = static_cast<char>('0' + byte / 10 % 10);
+  *at++ = static_cast<char>('0' + byte % 10);
+  return at;
 }
 
 }  // namespace
@@ -35,9 +59,10 @@ bool Endpoint::is_unspecified() const {
 std::optional<Endpoint> parse_ip(std::string_view text, std::uint16_t port) {
   if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   Endpoint endpoint{.port = port};
-  const std::string terminated(text);
-  if (::inet_pton(AF_INET, terminated.c_str(), endpoint.ip.data()) == 1) return endpoint;
+  if (parse_dotted(text, endpoint.ip.data())) return endpoint;
+  endpoint.ip = {};
   endpoint.v6 = true;
+  const std::string terminated(text);
   if (::inet_pton(AF_INET6, terminated.c_str(), endpoint.ip.data()) == 1) return endpoint;
   return std::nullopt;
 }
@@ -58,13 +83,13 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 std::string ip_text(const Endpoint& endpoint) {
   if (!endpoint.v6) {
     // Asked for with every request: inet_ntop goes through printf.
-    std::string text;
-    for (std::size_t i = 0; i < 4; ++i) {
-      std::array<char, 3> digits;
-      if (i > 0) text += '.';
-      text.append(digits.data(), std::to_chars(digits.begin(), digits.end(), endpoint.ip[i]).ptr);
+    std::array<char, INET_ADDRSTRLEN> text;
+    char* at = write_byte(text.data(), endpoint.ip[0]);
+    for (std::size_t i = 1; i < 4; ++i) {
+      *at++ = '.';
+      at = write_byte(at, endpoint.ip[i]);
     }
-    return text;
+    return {text.data(), at};
   }
   char text[INET6_ADDRSTRLEN] = "";
   ::inet_ntop(AF_INET6, endpoint.ip.data(), text, sizeof text);

@@ -18,12 +18,15 @@ std::string Loop::take_string() {
 }
 
 void Loop::give_back(std::string& text) {
-  std::string ours;
-  ours.swap(text);  // what is not kept is freed: clearing it would not
-  if (strings_.size() >= kKeptStrings || ours.capacity() > kKeptCapacity) return;
-  if (ours.capacity() == std::string().capacity()) return;
-  ours.clear();
-  strings_.push_back(std::move(ours));
+  const bool owns_memory = text.capacity() > std::string().capacity();
+  text.clear();
+  if (!owns_memory) return;
+  if (strings_.size() < kKeptStrings && text.capacity() <= kKeptCapacity) {
+    strings_.push_back(std::move(text));
+    text.clear();
+  } else {
+    std::string().swap(text);  // frees it: clearing it did not
+  }
 }
 
 }  // namespace drover::net

@@ -10,6 +10,7 @@
 #include "net/resolver.h"
 #include "net/signal.h"
 #include "net/sim_world.h"
+#include "net/soon.h"
 
 namespace drover::net {
 namespace {
@@ -330,6 +331,29 @@ TEST(Stream, abort_reaches_the_peer_as_a_reset) {
   EXPECT_EQ(name(error), "reset");
 }
 
+Soon<int> half_of(int number, Loop& loop) {
+  if (number % 2 == 0) return number / 2;
+  return [](int odd, Loop& its_loop) -> Task<int> {
+    co_await sleep_until(its_loop.now() + 1s);
+    co_return odd / 2 + 1;
+  }(number, loop);
+}
+
+TEST(Soon, is_there_at_once_or_when_its_task_has_ended) {
+  SimFixture sim;
+  const Mono begin = sim.loop.now();
+  std::vector<std::pair<int, Duration>> seen;  // what, and when
+  TaskGroup group(sim.loop);
+  group.spawn([](SimFixture& its_sim, Mono its_begin, std::vector<std::pair<int, Duration>>& its_seen) -> Task<> {
+    for (const int number : {4, 5, 6}) {
+      const int half = co_await half_of(number, its_sim.loop);
+      its_seen.emplace_back(half, its_sim.loop.now() - its_begin);
+    }
+  }(sim, begin, seen));
+  ASSERT_TRUE(sim.run(group));
+  EXPECT_EQ(seen, (std::vector<std::pair<int, Duration>>{{2, 0s}, {3, 1s}, {3, 1s}}));
+}
+
 TEST(TaskGroup, cancels_its_flows_and_tells_when_the_last_has_ended) {
   SimFixture sim;
   auto listener = sim.network.listen(kServer).value();
@@ -503,6 +527,37 @@ TEST(Endpoint, reads_addresses_to_listen_on) {
   for (const auto& [text, expected] : kEndpointCases) {
     const auto endpoint = parse_endpoint(text);
     EXPECT_EQ(endpoint ? to_text(*endpoint) : "error", expected) << text;
+  }
+}
+
+struct IpCase {
+  std::string_view text, means;  // nothing: it is no address
+};
+constexpr IpCase kIps[] = {{"0.0.0.0", "0.0.0.0"},
+                           {"255.249.10.9", "255.249.10.9"},
+                           {"127.0.0.100", "127.0.0.100"},
+                           {"::1", "::1"},
+                           {"[2001:db8::17]", "2001:db8::17"},
+                           {"", ""},
+                           {"1.2.3", ""},
+                           {"1.2.3.", ""},
+                           {"1.2.3.4.", ""},
+                           {"1.2.3.4.5", ""},
+                           {"1.2.3.256", ""},
+                           {"1.2.3.0256", ""},
+                           {"1.2.3.01", ""},
+                           {"1.2.3.00", ""},
+                           {"1.2..4", ""},
+                           {".1.2.3.4", ""},
+                           {"1.2.3.4 ", ""},
+                           {"1.2.3.-4", ""},
+                           {"1.2.3.x", ""},
+                           {"::g", ""}};
+
+TEST(Endpoint, reads_addresses_strictly_and_writes_them_as_they_were) {
+  for (const auto& [text, means] : kIps) {
+    const auto read = parse_ip(text, 1);
+    EXPECT_EQ(read ? ip_text(*read) : "", means) << text;
   }
 }
 

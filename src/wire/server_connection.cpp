@@ -112,13 +112,18 @@ std::optional<Read> ServerConnection::feed(Incoming& request, BodySink& sink, st
   return Read::complete;
 }
 
-net::Task<Read> ServerConnection::read_body(Incoming& request, BodySink& sink, Mono deadline) {
-  if (request.body_read) co_return Read::complete;
+net::Soon<Read> ServerConnection::read_body(Incoming& request, BodySink& sink, Mono deadline) {
+  if (request.body_read) return Read::complete;
   if (!behind_.empty()) {
-    if (const auto ended = feed(request, sink, std::exchange(behind_, {}), false)) co_return *ended;
+    if (const auto ended = feed(request, sink, std::exchange(behind_, {}), false)) return *ended;
   } else if (request.head->expects_continue()) {
-    if (!stream_.write("HTTP/1.1 100 Continue\r\n\r\n")) co_return Read::ended;
+    if (!stream_.write("HTTP/1.1 100 Continue\r\n\r\n")) return Read::ended;
   }
+  return read_rest(request, sink, deadline);
+}
+
+// What did not come with the head.
+net::Task<Read> ServerConnection::read_rest(Incoming& request, BodySink& sink, Mono deadline) {
   const Mono start = loop_.now();
   std::uint64_t received = 0;
   while (true) {
@@ -192,12 +197,14 @@ void ServerConnection::drop_head(Incoming& request) {
   loop_.give_back(request.head_bytes);
 }
 
-net::Task<bool> ServerConnection::finish_request(Incoming& request) {
-  if (!keep_alive(request)) co_return false;
-  if (request.body_read) {
-    drop_head(request);
-    co_return true;
-  }
+net::Soon<bool> ServerConnection::finish_request(Incoming& request) {
+  if (!keep_alive(request)) return false;
+  if (!request.body_read) return drain(request);
+  drop_head(request);
+  return true;
+}
+
+net::Task<bool> ServerConnection::drain(Incoming& request) {
   if (request.head->content_length() > limits_.drained.value || request.head->expects_continue()) co_return false;
   Discard discard(limits_.drained);
   co_return co_await read_body(request, discard) == Read::complete;

@@ -10,6 +10,7 @@
 #include "http/head_writer.h"
 #include "http/request_head.h"
 #include "net/loop.h"
+#include "net/soon.h"
 #include "net/stream.h"
 #include "net/task.h"
 #include "wire/body_decoder.h"
@@ -91,7 +92,7 @@ class ServerConnection {
   net::Task<Read> read_head(Incoming& into);
   bool asked() const { return requests_ > 0; }  // a head has been read
   // Straight after read_head: nothing may suspend in between. Sends `100 Continue` first if the client waits for it.
-  net::Task<Read> read_body(Incoming& request, BodySink& sink, Mono deadline = kNever);
+  net::Soon<Read> read_body(Incoming& request, BodySink& sink, Mono deadline = kNever);
   const http::Reject& refusal() const { return refusal_; }
 
   // Head and body in one write, with Date, Content-Length and Connection. Waits until the client has taken it.
@@ -112,7 +113,7 @@ class ServerConnection {
 
   // To be called when a request has been answered and its head is not needed any more. Drains a small unread body; true
   // when the next request can be read.
-  net::Task<bool> finish_request(Incoming& request);
+  net::Soon<bool> finish_request(Incoming& request);
   // The polite end after an answer that said `close`: FIN, then the client's last bytes are read, so that no reset
   // destroys what it has not read yet.
   net::Task<> linger();
@@ -120,6 +121,8 @@ class ServerConnection {
  private:
   Read refuse(int status, std::string_view reason, std::string detail);
   std::optional<Read> feed(Incoming& request, BodySink& sink, std::span<char> bytes, bool in_place);
+  net::Task<Read> read_rest(Incoming& request, BodySink& sink, Mono deadline);
+  net::Task<bool> drain(Incoming& request);
 
   net::Stream& stream_;
   net::Loop& loop_;
