@@ -67,7 +67,8 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
   auto* trace = command->add_option("--trace", replay.trace, "requests when and as large as this file has them")
                     ->excludes(workload);
   auto* rate =
-      command->add_option("--rate", replay.rate, "requests a second at the mean (agents: programs; default: 1)")
+      command
+          ->add_option("--rate", replay.rate, "requests a second at the mean (default: 1), or programs (default: 0.05)")
           ->check(CLI::PositiveNumber);
   command->add_option("--speed", replay.speed, "so many times as fast as the trace was")
       ->capture_default_str()

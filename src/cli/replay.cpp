@@ -66,8 +66,8 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
       return invalid(
           fmt::format("there is no workload {:?}; use swap, agents or tenants, or name a --trace", arguments.workload));
     }
-    scenario.synthetic = {.kind = *kind, .limit = arguments.limit};
-    if (arguments.rate) scenario.synthetic.rate = *arguments.rate;
+    const double usual = *kind == Synthetic::agents ? 0.05 : 1;  // neither idle nor far too much for two nodes
+    scenario.synthetic = {.kind = *kind, .rate = arguments.rate.value_or(usual), .limit = arguments.limit};
   }
   auto fleet = read_fleet(arguments.fleet, needs_of(arguments, scenario));
   if (!fleet) return fleet.error();
