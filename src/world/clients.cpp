@@ -361,8 +361,9 @@ Clients::Wish Clients::wish(Habit habit, Random& random) {
 
 Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, std::uint32_t tokens, bool stream) {
   const bool openai = random.chance(0.3);
-  // Of one of a few conversations, which had better meet on one node: long prompts begin alike, and some name it.
-  const char conversation = static_cast<char>('a' + random.below(6));
+  // Of one of a few conversations, which had better meet on one node: long prompts begin alike, and some name it. Most
+  // are of one, so that a node remembers them and some answers begin at once.
+  const char conversation = random.chance(0.7) ? 'w' : static_cast<char>('a' + random.below(5));
   const std::string text(random.chance(0.05) ? 9'000 : 12 + random.below(120), conversation);
   const bool plain = openai || !random.chance(0.02);
   std::string body =
