@@ -41,6 +41,7 @@ class Dispatch final : public Witness {
   void looked(const Look& look) override {
     if (std::exchange(life_, look.life) != look.life) {
       offline_since_.clear();
+      before_.clear();
       suspects_.clear();
     }
     std::map<std::size_t, Since> offline;
@@ -57,6 +58,7 @@ class Dispatch final : public Witness {
       if (known == offline_since_.end()) judge(look, node);
     }
     offline_since_ = std::move(offline);
+    before_ = look.snapshot.nodes;
     // It may have come back just before the request went there; then it is up now.
     for (const Suspect& suspect : std::exchange(suspects_, {})) {
       const auto since = offline_since_.find(suspect.node);
@@ -89,7 +91,11 @@ class Dispatch final : public Witness {
 
   // Or did so a moment ago: looks are not decisions.
   bool somebody_else_serves(const Look& look, const balance::NodeSnapshot& gone, const std::string& model) const {
-    for (const auto& node : look.snapshot.nodes) {
+    return serves_beside(look.snapshot.nodes, gone, model) || serves_beside(before_, gone, model);
+  }
+  bool serves_beside(const std::vector<balance::NodeSnapshot>& nodes, const balance::NodeSnapshot& gone,
+                     const std::string& model) const {
+    for (const auto& node : nodes) {
       if (node.id == gone.id || node.draining || !may_serve(node, model)) continue;
       const bool up = node.health != balance::Health::offline || node.since >= gone.since;
       if (!up) continue;
@@ -114,6 +120,7 @@ class Dispatch final : public Witness {
   unsigned life_ = 0;
   std::vector<Suspect> suspects_;
   std::map<std::size_t, Since> offline_since_;
+  std::vector<balance::NodeSnapshot> before_;  // at the last look
 };
 
 }  // namespace
