@@ -16,7 +16,7 @@ EXPECTED = [
     (r"(auto or )?a size from (\S+) to (\S+), for example (\S+)", r"\1size, \2 to \3"),
     (r"(auto or )?a whole number from (\S+) to (\S+)", r"\1whole number, \2 to \3"),
     (r"(true or false|a list)", r"\1"),
-    (r"least_connections, .* or manual", "a [policy](#routes-and-policies)"),
+    (r"earliest_finish, .* or manual", "a [policy](#routes-and-policies)"),
 ]
 
 # Defaults that are no values: what the document says in words, and texts, which have no bounds.
@@ -82,7 +82,7 @@ class Configuration(unittest.TestCase):
 
     def test_policies(self):
         documented = [row["policy"].strip("`") for row in rows("configuration.md", "policy")]
-        listed = re.search(r"expected (least_connections, .* or manual)$", self.known["policy"])[1]
+        listed = re.search(r"expected (earliest_finish, .* or manual)$", self.known["policy"])[1]
         self.assertEqual(documented, re.split(", | or ", listed))
 
     def test_flags_of_up(self):
