@@ -10,6 +10,7 @@
 namespace drover::balance {
 namespace {
 
+constexpr Duration kRateWindow = std::chrono::seconds(60);
 constexpr Duration kRecent = std::chrono::seconds(30);
 constexpr Duration kSoonest = std::chrono::seconds(1);
 constexpr Duration kLatest = std::chrono::seconds(60);
@@ -91,7 +92,7 @@ Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
     candidate.node = node.spec.id;
     candidate.readiness = readiness(request, place, admits, now);
     candidate.resident = runner.resident;
-    candidate.evicts = node.spec.max_loaded && node.resident >= *node.spec.max_loaded;
+    candidate.evicts = node.full();
     candidate.slots = runner.slots.slots();
     candidate.in_flight = runner.in_flight;
     candidate.node_in_flight = node.in_flight;
@@ -195,6 +196,8 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   request.lane->previous = node.spec.id;
   if (runner.claimant != nullptr) ++runner.starts_past_claim;
 
+  const double kept = std::exp(-seconds(now - runner.last_start) / seconds(kRateWindow));
+  runner.start_rate = runner.start_rate * kept + 1 / seconds(kRateWindow);
   runner.last_start = now;
   request.behind = std::exchange(runner.running, &request);
   if (request.behind != nullptr) request.behind->before = &request;

@@ -326,5 +326,39 @@ TEST(EarliestFinish, a_slow_node_does_not_idle_while_a_long_line_waits_for_a_fas
   EXPECT_EQ(fleet.said(), "grant 60 on 1") << "the last of the line takes its place: it has the longest wait";
 }
 
+// Node 0 holds a; b is on node 1, which is busy with two of them. What a load on node 0 would push out decides.
+std::string said_when_b_is_wanted(bool pushes_out) {
+  LearningFleet fleet(1, 4);
+  fleet.learn({1});
+  fleet.node(1, 1);
+  fleet.has(0, {"a*", "b"});
+  fleet.has(1, {"b*"});
+  if (pushes_out) {
+    // Node 0 was seen to hold one model only: a went when b was loaded, and came back since.
+    fleet.submit(1, "b");
+    for (std::uint64_t i = 2; i <= 30; ++i) fleet.submit(i, "b");
+    EXPECT_EQ(fleet.said(), "load 1: b on 0");
+    fleet.has(0, {"a", "b"});
+    fleet.load_fails(1, ErrorCode::reset);
+    for (std::uint64_t i = 2; i <= 30; ++i) fleet.cancels(i);
+    fleet.ends(1, 1);
+    fleet.has(0, {"a*", "b"});
+    fleet.now += seconds(60);
+    fleet.probe_passes(0);
+    fleet.start(200, 5);
+    fleet.answers(200, 0, durations(1));
+    fleet.said();
+  }
+  fleet.submit(51, "b");
+  fleet.submit(52, "b");
+  fleet.submit(53, "b");
+  return fleet.said();
+}
+
+TEST(EarliestFinish, a_load_costs_what_it_pushes_out) {
+  EXPECT_EQ(said_when_b_is_wanted(false), "load 1: b on 0");
+  EXPECT_EQ(said_when_b_is_wanted(true), "") << "a was wanted a moment ago";
+}
+
 }  // namespace
 }  // namespace drover::balance

@@ -13,8 +13,9 @@ constexpr double kOverdue = 0.2;
 constexpr double kOverlap = 0.5;
 // A model that was pushed out is wanted again if a request for it came within this time.
 constexpr double kWantedAgain = 600;
-// And pushes out another one then, and so on.
-constexpr double kChain = 4;
+// And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
+// high load; with more, slow nodes are used that had better have loaded.
+constexpr double kChain = 10;
 
 const SpeedEstimate& reading_speed(const Place& place, const Lane& lane) {
   return place.runner->speed.knows_reading() ? place.runner->speed : lane.habits.speed;
@@ -38,16 +39,21 @@ double first_end(const Runner& runner, Mono now) {
   return soonest;
 }
 
-// What it costs that a load pushes out the model that was used least recently.
+// What it costs that a load pushes out a model: one that is idle, if there is one, else the first that becomes so. It
+// has to be loaded again for its next request, and for those that come meanwhile, which then wait, too.
 double eviction(const Node& node, Mono now) {
-  const Runner* victim = nullptr;
-  for (const auto& [key, runner] : node.runners) {
-    if (!runner.resident || runner.in_flight > 0) continue;
-    if (victim == nullptr || runner.last_start < victim->last_start) victim = &runner;
+  const Served* victim = nullptr;
+  const auto order = [](const Runner& runner) { return std::pair(runner.in_flight > 0, runner.last_start); };
+  for (const Served& served : node.served) {
+    const Runner& runner = *served.runner;
+    if (runner.resident && (victim == nullptr || order(runner) < order(*victim->runner))) victim = &served;
   }
   if (victim == nullptr) return 0;
-  const double idle = seconds(now - victim->last_start);
-  return kChain * victim->load_time.value() * std::max(0.0, 1 - idle / kWantedAgain);
+  const Runner& runner = *victim->runner;
+  const double wanted = std::max(0.0, 1 - seconds(now - runner.last_start) / kWantedAgain);
+  const double load = load_time(runner, *victim->lane);
+  const double wait = runner.in_flight > 0 ? first_end(runner, now) : 0;
+  return wait + kChain * wanted * load * (1 + runner.start_rate * load);
 }
 
 }  // namespace
@@ -81,7 +87,7 @@ Estimate estimate(const Place& place, const Request& request, const Work& work, 
     }
   } else if (state.readiness == Readiness::cold) {
     estimate.load = load_time(runner, lane);
-    if (node.spec.max_loaded && node.resident >= *node.spec.max_loaded) estimate.load += eviction(node, now);
+    if (node.full()) estimate.load += eviction(node, now);
   }
   others = std::max(others, 0.0);
 

@@ -66,13 +66,18 @@ void leave_lane(Dispatcher& dispatcher, Lane& lane, const Node& node, Mono now, 
   dispatcher.dispatch_lane(lane, now, actions);
 }
 
-// Own knowledge leads, polls correct.
+// Own knowledge leads, polls correct. What is gone while a load runs was pushed out by it: the node holds no more.
 void set_residency(Node& node, Mono asked) {
+  bool lost = false;
   for (auto& [key, runner] : node.runners) {
     const bool loading = node.load && node.load->runner == &runner;
     const bool we_know_better = loading || runner.known_at > asked || (!runner.seen_resident && runner.in_flight > 0);
-    if (!we_know_better) node.set_resident(runner, runner.seen_resident);
+    if (we_know_better) continue;
+    lost |= runner.resident && !runner.seen_resident;
+    node.set_resident(runner, runner.seen_resident);
   }
+  if (lost && node.load) node.holds = node.resident + (node.load->runner->resident ? 0 : 1);
+  if (node.holds && node.resident > *node.holds) node.holds = node.resident;
 }
 
 }  // namespace

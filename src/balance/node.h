@@ -46,6 +46,7 @@ struct Runner {
   CacheId cache = kNoCache;
   Request* running = nullptr;  // the first of those that run here
   Mono last_start{};
+  double start_rate = 0;          // a second, fading within a minute; as of last_start
   double promised = 0;            // seconds of work that wait for it by choice, as of
   std::uint64_t promised_at = 0;  // this look at the lane (Dispatcher::looks_)
 
@@ -77,7 +78,8 @@ struct Node {
   bool draining = false;
   bool removed = false;
   std::size_t in_flight = 0;
-  std::size_t resident = 0;  // runners in memory
+  std::size_t resident = 0;          // runners in memory
+  std::optional<std::size_t> holds;  // so many at most, as far as one was seen to push out another
   unsigned recoveries = 0;
   std::size_t stragglers = 0;           // of in_flight: started before the last recovery, perhaps hung since the outage
   std::map<RunnerKey, Runner> runners;  // addresses last
@@ -95,6 +97,8 @@ struct Node {
   bool held_for_load(const Runner& runner, Mono now, Duration patience) const {
     return load && load->runner != &runner && now - load->since > patience;
   }
+  // A load would push out another model.
+  bool full() const { return (spec.max_loaded && resident >= *spec.max_loaded) || (holds && resident >= *holds); }
   bool can_load(const Runner& runner, Mono now) const {
     return !load && now >= no_loads_until && now >= runner.no_load_until;
   }
