@@ -155,7 +155,7 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
                                                        .previous = request.lane->previous,
                                                        .affinity = request.affinity,
                                                        .may_load = request.lane->loads < settings.parallel_loads,
-                                                       .may_wait = now - request.arrival < settings.spill_delay});
+                                                       .may_wait = now - request.arrival < patience()});
   const auto* start = std::get_if<StartOn>(&picked);
   if (start == nullptr) {
     if (const auto awaited = std::get<WaitFor>(picked).candidate) promise(*awaited);
@@ -344,6 +344,8 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
 
 // ---- requests that wait
 
+Duration Dispatcher::patience() const { return std::min(settings.spill_delay, settings.queue_timeout / 2); }
+
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
   return lane.route->policy->estimates() ? fill_by_estimate(lane, now, actions) : fill_in_order(lane, now, actions);
 }
@@ -386,7 +388,7 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
         bound = *its;
       }
       // Who has waited long enough goes first whatever the others save.
-      if (looked_at >= most || (request == lane.line.first() && now - request->arrival >= settings.spill_delay)) break;
+      if (looked_at >= most || (request == lane.line.first() && now - request->arrival >= patience())) break;
     }
     if (chosen == nullptr) break;
     grant(*chosen, bound, now, actions);

@@ -114,6 +114,8 @@ class Dispatcher {
   void promise(std::size_t candidate);
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
   Readiness readiness(const Request& request, const Place& place, bool admits, Mono now) const;
+  // How long a request may wait by choice: not until its place in line is over.
+  Duration patience() const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
   Room fill_in_order(Lane& lane, Mono now, Actions& actions);
   Room fill_by_estimate(Lane& lane, Mono now, Actions& actions);

@@ -130,7 +130,8 @@ struct Prompts {
 
 class LearningFleet : public Fleet {
  public:
-  LearningFleet(std::uint64_t nodes, unsigned slots) : Fleet(by_estimate()) {
+  LearningFleet(std::uint64_t nodes, unsigned slots, const SchedulerSettings& settings = by_estimate())
+      : Fleet(settings) {
     for (std::uint64_t id = 0; id < nodes; ++id) {
       node(id, slots);
       has(id, {"a*"});
@@ -206,6 +207,17 @@ TEST(EarliestFinish, waits_no_longer_by_choice_than_it_may) {
   fleet.start(2, 2);
   EXPECT_EQ(fleet.said(), "");
   fleet.passes(by_estimate().spill_delay + seconds(1));  // the first one takes much longer than it should
+  EXPECT_EQ(fleet.said(), "grant 2 on 1");
+}
+
+TEST(EarliestFinish, is_not_refused_for_having_waited_by_choice) {
+  SchedulerSettings settings = by_estimate();
+  settings.queue_timeout = seconds(10);
+  LearningFleet fleet(2, 1, settings);
+  fleet.learn({1, 6});
+  fleet.start(1, 1);
+  fleet.start(2, 2);
+  fleet.passes(seconds(6));
   EXPECT_EQ(fleet.said(), "grant 2 on 1");
 }
 
