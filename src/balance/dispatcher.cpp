@@ -120,24 +120,23 @@ void Dispatcher::add_estimates(const Request& request, Mono now) {
 }
 
 void Dispatcher::promise(std::size_t candidate) {
-  Runner& runner = *candidate_places_[candidate]->runner;
+  add_promise(*candidate_places_[candidate]->runner, candidates_[candidate].estimate.work());
+}
+
+void Dispatcher::add_promise(Runner& runner, double work) const {
   if (runner.promised_at != looks_) runner.promised = 0;
   runner.promised_at = looks_;
-  runner.promised += candidates_[candidate].estimate.prompt + candidates_[candidate].estimate.answer;
+  runner.promised += work;
 }
 
 void Dispatcher::promise_busy(std::size_t count) {
-  const auto takes = [](const Candidate& candidate) { return candidate.estimate.prompt + candidate.estimate.answer; };
   double rate = 0;  // requests a second that they end
   for (const Candidate& candidate : candidates_) {
-    if (candidate.readiness == Readiness::busy) rate += candidate.slots / takes(candidate);
+    if (candidate.readiness == Readiness::busy) rate += candidate.slots / candidate.estimate.work();
   }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (candidates_[i].readiness != Readiness::busy) continue;
-    Runner& runner = *candidate_places_[i]->runner;
-    if (runner.promised_at != looks_) runner.promised = 0;
-    runner.promised_at = looks_;
-    runner.promised += static_cast<double>(count) * candidates_[i].slots / rate;
+    add_promise(*candidate_places_[i]->runner, static_cast<double>(count) * candidates_[i].slots / rate);
   }
 }
 
@@ -201,7 +200,7 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   runner.last_start = now;
   request.behind = std::exchange(runner.running, &request);
   if (request.behind != nullptr) request.behind->before = &request;
-  request.expected_end = after(now, to_duration(bound.estimate.prompt + bound.estimate.answer));
+  request.expected_end = after(now, to_duration(bound.estimate.work()));
   if (request.lane->route->policy->estimates()) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
     request.found = bound.found;

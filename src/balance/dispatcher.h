@@ -112,6 +112,7 @@ class Dispatcher {
   void add_estimates(const Request& request, Mono now);
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
   void promise(std::size_t candidate);
+  void add_promise(Runner& runner, double work) const;  // seconds
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
   Readiness readiness(const Request& request, const Place& place, bool admits, Mono now) const;
   // How long a request may wait by choice: not until its place in line is over.

@@ -103,7 +103,7 @@ Estimate estimate(const Place& place, const Request& request, const Work& work, 
     estimate.harm = others * (estimate.prompt + kOverlap * estimate.answer * slower);
   }
   // Who waits for it already comes first.
-  const double ahead = state.promised - free_slots * (estimate.prompt + estimate.answer);
+  const double ahead = state.promised - free_slots * estimate.work();
   estimate.wait += std::max(0.0, ahead) / runner.slots.slots();
   return estimate;
 }

@@ -53,7 +53,8 @@ struct Estimate {
   double saved = 0;  // of the prompt, by a cache; not a part of the others
   double harm = 0;   // what those that run there lose by it, all together
 
-  double finish() const { return wait + load + prompt + answer; }
+  double work() const { return prompt + answer; }
+  double finish() const { return wait + load + work(); }
 };
 
 struct Candidate {
