@@ -2,7 +2,6 @@
 // more than 8 apart or nobody matches: AIBrix's prefix-cache policy (pkg/plugins/gateway/algorithms/prefix_cache.go).
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "replay/rivals/prefix_memory.h"
 #include "replay/rivals/rival.h"
@@ -18,7 +17,7 @@ class Aibrix final : public Rival {
  public:
   std::optional<std::size_t> pick(const Call& call, std::span<const Backend> backends, Mono, Random&) override {
     const std::size_t chosen = choose(call, backends);
-    memory(call.model, backends[chosen].node).remember(call.prefix);
+    memories_.of(call.model, backends[chosen].node).remember(call.prefix);
     return chosen;
   }
 
@@ -31,7 +30,7 @@ class Aibrix final : public Rival {
     std::optional<std::size_t> best;
     double best_share = 0;
     for (std::size_t i = 0; i < backends.size(); ++i) {
-      const double share = memory(call.model, backends[i].node).share(call.prefix);
+      const double share = memories_.of(call.model, backends[i].node).share(call.prefix);
       if (share == 0 || backends[i].in_flight > bound) continue;
       const bool better =
           !best || share > best_share || (share == best_share && backends[i].in_flight < backends[*best].in_flight);
@@ -54,11 +53,7 @@ class Aibrix final : public Rival {
     return mean + kDeviations * std::sqrt(std::max(0.0, squares / count - mean * mean));
   }
 
-  PrefixMemory& memory(std::size_t model, std::size_t node) {
-    return memories_.try_emplace({model, node}, kBlocks).first->second;
-  }
-
-  std::map<std::pair<std::size_t, std::size_t>, PrefixMemory> memories_;  // by model and node
+  PrefixMemories memories_{kBlocks};
 };
 
 }  // namespace

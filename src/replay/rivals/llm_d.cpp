@@ -25,7 +25,7 @@ class LlmD final : public Rival {
     const double tokens = static_cast<double>(call.bytes) / kBytesPerToken;
     std::vector<Choice> choices;
     for (const Backend& backend : backends) {
-      const double hit = index(call.model, backend.node).share(call.prefix);
+      const double hit = indexes_.of(call.model, backend.node).share(call.prefix);
       choices.push_back({.hit = hit, .unread = unread_[backend.node], .left = tokens * (1 - hit)});
     }
     const auto warm = [](const Choice& choice) { return choice.hit >= kWarm; };
@@ -38,7 +38,7 @@ class LlmD final : public Rival {
       if (!best || choices[i].unread + choices[i].left < choices[*best].unread + choices[*best].left) best = i;
     }
     const std::size_t node = backends[*best].node;
-    index(call.model, node).remember(call.prefix);
+    indexes_.of(call.model, node).remember(call.prefix);
     unread_[node] += choices[*best].left;
     reading_[call.request] = choices[*best].left;
     return best;
@@ -62,9 +62,6 @@ class LlmD final : public Rival {
     }
     return unread;
   }
-  PrefixMemory& index(std::size_t model, std::size_t node) {
-    return indexes_.try_emplace({model, node}, kBlocks).first->second;
-  }
   void stop_reading(std::size_t request, std::size_t node) {
     const auto found = reading_.find(request);
     if (found == reading_.end()) return;
@@ -72,9 +69,9 @@ class LlmD final : public Rival {
     reading_.erase(found);
   }
 
-  std::map<std::pair<std::size_t, std::size_t>, PrefixMemory> indexes_;  // by model and node
-  std::map<std::size_t, double> unread_;                                 // tokens in flight, by node
-  std::unordered_map<std::size_t, double> reading_;                      // of those, by request
+  PrefixMemories indexes_{kBlocks};
+  std::map<std::size_t, double> unread_;             // tokens in flight, by node
+  std::unordered_map<std::size_t, double> reading_;  // of those, by request
 };
 
 }  // namespace

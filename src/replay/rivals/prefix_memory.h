@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <span>
 #include <unordered_map>
+#include <utility>
 
 namespace drover::replay {
 
@@ -24,6 +26,21 @@ class PrefixMemory {
   std::size_t most_;
   std::list<std::uint64_t> order_;  // the oldest first
   std::unordered_map<std::uint64_t, std::list<std::uint64_t>::iterator> blocks_;
+};
+
+// One of each model on each node.
+class PrefixMemories {
+ public:
+  // `most`: blocks of each.
+  explicit PrefixMemories(std::size_t most) : most_(most) {}
+
+  PrefixMemory& of(std::size_t model, std::size_t node) {
+    return memories_.try_emplace({model, node}, most_).first->second;
+  }
+
+ private:
+  std::size_t most_;
+  std::map<std::pair<std::size_t, std::size_t>, PrefixMemory> memories_;
 };
 
 }  // namespace drover::replay

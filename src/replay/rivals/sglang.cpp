@@ -2,7 +2,6 @@
 // (sgl-model-gateway/src/policies/cache_aware.rs) with the thresholds of its command line. Its tree over characters is
 // one over blocks of 256 bytes here; its size is 2^26 characters a worker.
 #include <algorithm>
-#include <map>
 
 #include "replay/rivals/prefix_memory.h"
 #include "replay/rivals/rival.h"
@@ -19,7 +18,7 @@ class Sglang final : public Rival {
  public:
   std::optional<std::size_t> pick(const Call& call, std::span<const Backend> backends, Mono, Random&) override {
     const std::size_t chosen = choose(call, backends);
-    tree(call.model, backends[chosen].node).remember(call.prefix);
+    trees_.of(call.model, backends[chosen].node).remember(call.prefix);
     return chosen;
   }
 
@@ -33,18 +32,15 @@ class Sglang final : public Rival {
     std::size_t best = 0;
     double matched = 0;
     for (std::size_t i = 0; i < backends.size(); ++i) {
-      const double share = tree(call.model, backends[i].node).share(call.prefix);
+      const double share = trees_.of(call.model, backends[i].node).share(call.prefix);
       if (share <= matched) continue;
       matched = share;
       best = i;
     }
     return matched > kCacheThreshold ? best : shortest;
   }
-  PrefixMemory& tree(std::size_t model, std::size_t node) {
-    return trees_.try_emplace({model, node}, kTreeBlocks).first->second;
-  }
 
-  std::map<std::pair<std::size_t, std::size_t>, PrefixMemory> trees_;  // by model and node
+  PrefixMemories trees_{kTreeBlocks};
 };
 
 }  // namespace
