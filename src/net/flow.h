@@ -69,6 +69,11 @@ class Flow {
   friend class Wait;
 
   void run();  // called by the loop for a flow that was woken or is new
+  // It runs next: of thousands that wait, what this one works with has long left the caches.
+  void prefetch() const {
+    constexpr std::size_t kLine = 64, kLines = 8;
+    for (std::size_t i = 0; i < kLines; ++i) __builtin_prefetch(static_cast<char*>(task_.address()) + i * kLine);
+  }
 
   Loop& loop_;
   std::coroutine_handle<> task_;  // to resume: the waiting task, or the first one before the start

@@ -7,7 +7,11 @@ void Loop::turn() {
   timers_.expire(now_);
   IntrusiveList<Flow, &Flow::ready_link> batch;
   batch.splice(ready_);
-  while (!batch.empty()) batch.pop_front().run();
+  while (!batch.empty()) {
+    Flow& flow = batch.pop_front();
+    if (!batch.empty()) batch.front().prefetch();
+    flow.run();
+  }
 }
 
 std::string Loop::take_string() {

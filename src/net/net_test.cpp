@@ -390,6 +390,47 @@ TEST(Linux, carries_more_bytes_than_the_sockets_hold) {
   EXPECT_TRUE(received == sent) << "received " << received.size() << " bytes";
 }
 
+// Writes in pieces, some of them empty, and tells what the other side got of each write.
+Task<> write_pieces(Network& network, Endpoint to, std::span<const std::vector<std::string_view>> writes,
+                    std::string& received) {
+  auto dialled = co_await network.dial(to, network.loop().now() + 1s);
+  if (!dialled) co_return;
+  Stream& stream = **dialled;
+  for (const auto& pieces : writes) {
+    std::size_t left = 0;
+    for (const std::string_view piece : pieces) left += piece.size();
+    if (!stream.write(pieces)) co_return;
+    while (left > 0) {
+      const auto bytes = co_await stream.read_some(network.loop().now() + 10s);
+      if (!bytes || bytes->empty()) co_return;
+      received += *bytes;
+      left -= bytes->size();
+    }
+    received += '|';
+  }
+}
+
+TEST(Linux, a_write_of_several_pieces_is_one_run_of_bytes_whatever_their_size) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  std::string received, expected;
+  const std::string text = pattern(5'000);
+  std::vector<std::vector<std::string_view>> writes;
+  for (const std::size_t size : std::vector<std::size_t>{1, 7, 2047, 2048, 2049, 5000}) {
+    const std::string_view whole = std::string_view(text).substr(0, size);
+    writes.push_back({whole.substr(0, 1), {}, whole.substr(1, size / 2), whole.substr(1).substr(size / 2)});
+    expected += std::string(whole) + '|';
+  }
+  group.spawn(echo_once(*listener));
+  group.spawn(write_pieces(network, listener->local(), writes, received));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_EQ(received, expected);
+}
+
 Task<> dial_both(Network& network, Endpoint to, std::array<std::unique_ptr<Stream>, 2>& dialled) {
   for (auto& stream : dialled) stream = std::move(*co_await network.dial(to, network.loop().now() + 1s));
 }

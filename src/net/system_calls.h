@@ -8,11 +8,15 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <string_view>
 
 namespace drover::net::system_calls {
 
 inline ssize_t recv(int descriptor, void* into, std::size_t size) {
   return ::syscall(SYS_recvfrom, descriptor, into, size, 0, nullptr, nullptr);
+}
+inline ssize_t send(int descriptor, std::string_view bytes) {
+  return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, std::size_t{0});
 }
 inline ssize_t sendmsg(int descriptor, const msghdr& message) {
   return ::syscall(SYS_sendmsg, descriptor, &message, MSG_NOSIGNAL);
