@@ -42,10 +42,12 @@ def programs(folder: Path) -> Programs:
 
 
 class Stub:
-    """All nodes, in one process."""
+    """All nodes, in one process. What is due of their streams leaves once a tick."""
 
-    def __init__(self, program: Path):
-        self.process = start([program, "--nodes", NODES], LOAD_CORE, stdout=subprocess.PIPE, text=True)
+    TICK = 0.001  # seconds
+
+    def __init__(self, program: Path, tick: float = TICK):
+        self.process = start([program, "--nodes", NODES, "--tick", tick], LOAD_CORE, stdout=subprocess.PIPE, text=True)
         self.ports: list[int] = json.loads(self.process.stdout.readline())["ports"]
 
     @property

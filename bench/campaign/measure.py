@@ -2,11 +2,12 @@
 nodes; what is void is measured once more."""
 
 import time
-from dataclasses import dataclass, field
-from typing import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Callable, Iterator
 
 from . import rows
-from .backend import Load
+from .backend import Load, Stub
 from .machine import PROXY_CORE, Unavailable, core_busy_ns, cpu_ns, say
 from .peers import Proxy, Setting
 from .rows import Bar, Measure, Row, Times
@@ -96,10 +97,27 @@ class Campaign:
 
     def run(self, row: Row, systems: tuple[str, ...]) -> RowResult:
         result = RowResult(row, systems)
+        with self.nodes(row) as setting:
+            self.run_before(setting, row, systems, result)
+        return result
+
+    @contextmanager
+    def nodes(self, row: Row) -> Iterator[Setting]:
+        """With the nodes of the row: those of all rows, but where it has a tick of its own."""
+        if row.tick == Stub.TICK:
+            yield self.setting
+            return
+        stub = Stub(self.setting.programs.stub, row.tick)
+        try:
+            yield replace(self.setting, stub=stub)
+        finally:
+            stub.stop()
+
+    def run_before(self, setting: Setting, row: Row, systems: tuple[str, ...], result: RowResult) -> None:
         running: dict[str, Proxy] = {}
         try:
             for name in systems:
-                proxy = self.proxies[name](self.setting)
+                proxy = self.proxies[name](setting)
                 try:
                     proxy.start(row.log)
                     running[name] = proxy
@@ -115,7 +133,6 @@ class Campaign:
         finally:
             for proxy in running.values():
                 proxy.stop()
-        return result
 
     def measure(self, row: Row, proxy: Proxy, round_: int, result: RowResult) -> None:
         for attempt in range(2):
@@ -133,7 +150,7 @@ class Campaign:
         arguments += ["--api", "openai"] if row.openai else []
         arguments += ["--any-body"] if proxy.any_body else []
         arguments += ["--any-answer"] if proxy.any_answer else []
-        proxies, own = proxy.pids(), [self.setting.stub.pid]
+        proxies, own = proxy.pids(), [proxy.setting.stub.pid]
         proxy.before()
         before = self.accounts(proxies)
         watched = {"stub": own} | ({"proxy": proxies} if proxies else {})

@@ -225,10 +225,13 @@ void Stub::chunk_due(Connection& connection) {
   out_.clear();
   if (!connection.head_sent) out_ = stream_heads_[index(*connection.dialect)];
   connection.head_sent = true;
-  append_chunk(connection, out_);
+  const std::int64_t now = now_ns();
+  do {
+    append_chunk(connection, out_);
+    connection.due_ns += connection.tag.interval_us * 1000LL;
+  } while (connection.due_ns <= now && connection.sequence < connection.tag.chunks);
   // The last piece comes with the last chunk, as a node's does.
   if (connection.sequence == connection.tag.chunks) append_last(connection, out_);
-  connection.due_ns += connection.tag.interval_us * 1000LL;
   if (send(connection, out_)) stream_sent(connection);
 }
 
