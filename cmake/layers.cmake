@@ -14,6 +14,20 @@ endif()
 set(DROVER_DATA_PATH base net http wire api fleet balance guard observe config gateway)
 set(DROVER_WHOLE_PROGRAM $<$<CONFIG:Release>:-flto=thin> $<$<CONFIG:Release>:-ffat-lto-objects>)
 
+# And by a profile: how often each branch is taken, as bench/profile saw it under load. A function that has changed since
+# is compiled as if there were none, so an old profile is never wrong, only of less use.
+option(DROVER_RECORD_PROFILE "build a drover that writes such a profile (bench/profile)" OFF)
+set(DROVER_PROFILE ${PROJECT_SOURCE_DIR}/cmake/data_path.profdata)
+set(DROVER_PROFILED -mllvm -static-func-full-module-prefix=false)  # names that do not depend on where the sources lie
+if(DROVER_RECORD_PROFILE)
+  list(APPEND DROVER_PROFILED -fprofile-generate)
+  add_link_options(-fprofile-generate)
+elseif(CMAKE_BUILD_TYPE STREQUAL Release AND EXISTS ${DROVER_PROFILE})
+  list(APPEND DROVER_PROFILED -fprofile-use=${DROVER_PROFILE} -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled)
+else()
+  set(DROVER_PROFILED "")
+endif()
+
 # add_layer(NAME SOURCES ... TESTS ... BENCHES ... FUZZERS ... FUZZ_SUPPORT ... USES layers ... LIBRARIES targets ...)
 #
 # A layer is one folder under src/: a static library `drover_NAME`, a test program `NAME_test` that ctest runs, and a
@@ -29,7 +43,7 @@ function(add_layer name)
   target_link_libraries(drover_${name} PUBLIC ${LAYER_USES} ${LAYER_LIBRARIES} PRIVATE drover_warnings)
   target_precompile_headers(drover_${name} REUSE_FROM drover_precompiled)
   if(name IN_LIST DROVER_DATA_PATH)
-    target_compile_options(drover_${name} PRIVATE ${DROVER_WHOLE_PROGRAM})
+    target_compile_options(drover_${name} PRIVATE ${DROVER_WHOLE_PROGRAM} ${DROVER_PROFILED})
   endif()
 
   if(LAYER_TESTS AND DROVER_TESTS)

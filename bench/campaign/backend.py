@@ -20,14 +20,17 @@ class Programs:
     load: Path
 
 
+def caches() -> dict[str, str]:
+    return {"CCACHE_DIR": os.environ.get("CCACHE_DIR") or str(CACHE.parent / "ccache")}
+
+
 def build() -> Programs:
     """Builds what is measured as users build it; ./drover installs the compiler where it is missing."""
     say("building (release)")
     folder = ROOT / "build" / PRESET
-    caches = {"CCACHE_DIR": os.environ.get("CCACHE_DIR") or str(CACHE.parent / "ccache")}
     for command in ([ROOT / "drover", "--version"],
                     ["cmake", "--build", folder, "--target", "drover", "drover_bench_stub", "drover_bench_load"]):
-        if subprocess.run(command, stdout=subprocess.DEVNULL, env=os.environ | caches).returncode != 0:
+        if subprocess.run(command, stdout=subprocess.DEVNULL, env=os.environ | caches()).returncode != 0:
             raise Unavailable("the build failed")
     return programs(folder)
 

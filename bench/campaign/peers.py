@@ -98,6 +98,7 @@ class Proxy:
 class Drover(Proxy):
     name, title = "drover", "Drover"
     SLOTS = 1024  # of each node: above all that is ever offered, so that nothing queues
+    policy = "least_connections"
 
     def version(self) -> str:
         said = subprocess.run([self.setting.programs.drover, "--version"], capture_output=True, text=True, check=True).stdout
@@ -113,7 +114,7 @@ class Drover(Proxy):
                         for number, port in enumerate(self.setting.stub.ports, 1))
         settings = self.folder / "drover.yaml"
         settings.write_text(f"listen: 127.0.0.1:{self.listen}\nadmin: 127.0.0.1:{self.admin}\nworkers: 1\n"
-                            f"access_log: {self.folder / 'access.log' if log else 'off'}\nnodes:\n{nodes}")
+                            f"policy: {self.policy}\naccess_log: {self.folder / 'access.log' if log else 'off'}\nnodes:\n{nodes}")
         self.run([self.setting.programs.drover, "serve", "--config", settings], guarded, XDG_RUNTIME_DIR=str(self.folder))
 
     def port(self, streams: bool, log: bool) -> int:
