@@ -28,7 +28,8 @@ VERDICTS = [
 
 
 def report(requests: int, proxy_us: int, p50: float = 0) -> dict:
-    return {"requests": requests, "seconds": 1, "cpu_ns": {"proxy": proxy_us * 1000, "load": 0}, "latency_us": {"p50": p50}}
+    return {"requests": requests, "chunks": 0, "seconds": 1, "cpu_ns": {"proxy": proxy_us * 1000, "load": 0}, "latency_us": {"p50": p50},
+            "chunk_latency_us": {"p50": 0}}
 
 
 class CampaignTest(unittest.TestCase):
@@ -43,6 +44,17 @@ class CampaignTest(unittest.TestCase):
         result = RowResult(row, row.systems, [Sample("drover", 0, report(10, 50)), Sample("nginx", 0, report(10, 100)),
                                               Sample("drover", 1, report(10, 60)), Sample("nginx", 2, report(10, 100))])
         self.assertEqual(result.ratios(measure, "nginx", 3), [0.5])
+
+    def test_the_parts_of_a_round_are_one_measurement_unless_one_is_void(self):
+        measure = Measure("CPU per request", "µs", per_request, (BAR,))
+        row = Row("row", "", (), ("nginx", "drover"), (measure,))
+        result = RowResult(row, row.systems, [Sample("drover", 0, report(30, 100, 5)), Sample("drover", 0, report(10, 100, 7), 1),
+                                              Sample("nginx", 0, report(10, 50)), Sample("nginx", 0, report(10, 150), 1),
+                                              Sample("drover", 1, report(10, 50))], parts=2)
+        self.assertEqual(result.value(measure, "drover", 0), 5)
+        self.assertEqual(result.report("drover", 0)["latency_us"]["p50"], 6)
+        self.assertEqual(result.ratios(measure, "nginx", 2), [0.5])
+        self.assertIsNone(result.value(measure, "drover", 1))
 
     def test_added_latency_is_over_the_direct_one_of_the_round(self):
         measure = Measure("median latency added", "µs", lambda one: one["latency_us"]["p50"], over_direct=True)

@@ -4,6 +4,7 @@ nodes; what is void is measured once more."""
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Callable, Iterator
 
 from . import rows
@@ -23,6 +24,7 @@ class Sample:
     system: str
     round: int
     report: dict
+    part: int = 0  # of the round
     void: str | None = None
     foreign: float = 0  # share of the proxy's core that others used
     stolen: float = 0  # share of it that the host gave to another machine
@@ -36,13 +38,16 @@ class RowResult:
     samples: list[Sample] = field(default_factory=list)
     voids: list[Sample] = field(default_factory=list)  # measured again, or given up
     missing: dict[str, str] = field(default_factory=dict)  # systems that could not start, and why
+    parts: int = 1  # of a round
 
-    def sample(self, system: str, round_: int) -> Sample | None:
-        return next((one for one in self.samples if one.system == system and one.round == round_), None)
+    def report(self, system: str, round_: int) -> dict | None:
+        """Of all parts of the round together; None if one is missing."""
+        reports = [one.report for one in self.samples if one.system == system and one.round == round_]
+        return together(reports) if len(reports) == self.parts else None
 
     def value(self, measure: Measure, system: str, round_: int) -> float | None:
-        sample = self.sample(system, round_)
-        value = measure.of(sample.report) if sample else None
+        report = self.report(system, round_)
+        value = measure.of(report) if report else None
         if value is None or not measure.over_direct or system == "direct":
             return value
         direct = self.value(measure, "direct", round_)
@@ -63,6 +68,15 @@ class RowResult:
         """Drover's figure to the peer's, of each round in which both are valid."""
         pairs = ((self.value(measure, "drover", round_), self.value(measure, peer, round_)) for round_ in range(rounds))
         return [ours / theirs for ours, theirs in pairs if ours is not None and theirs]
+
+
+def together(reports: list[dict]) -> dict:
+    """Counts and times add up; of percentiles, the median."""
+    whole = {key: sum(report[key] for report in reports) for key in ("seconds", "requests", "chunks")}
+    whole["cpu_ns"] = {name: sum(report["cpu_ns"][name] for report in reports) for name in reports[0]["cpu_ns"]}
+    for latency in ("latency_us", "chunk_latency_us"):
+        whole[latency] = {name: median([report[latency][name] for report in reports]) for name in reports[0][latency]}
+    return whole
 
 
 def median(values: list[float]) -> float | None:
@@ -96,7 +110,7 @@ class Campaign:
         self.profile = profile
 
     def run(self, row: Row, systems: tuple[str, ...]) -> RowResult:
-        result = RowResult(row, systems)
+        result = RowResult(row, systems, parts=self.times.parts)
         with self.nodes(row) as setting:
             self.run_before(setting, row, systems, result)
         return result
@@ -124,26 +138,27 @@ class Campaign:
                 except Unavailable as missing:
                     proxy.stop()
                     result.missing[name] = str(missing)
-            for round_ in range(self.times.rounds):
-                order = list(running.values())
-                for proxy in order if round_ % 2 == 0 else reversed(order):
-                    self.measure(row, proxy, round_, result)
+            order = list(running.values())
+            for round_, part in product(range(self.times.rounds), range(self.times.parts)):
+                for proxy in order:
+                    self.measure(row, proxy, round_, part, result)
+                order.reverse()
             if self.profile and "drover" in running:
-                self.profile(running["drover"], row.name, lambda: self.load(row, running["drover"], 0))
+                self.profile(running["drover"], row.name, lambda: self.load(row, running["drover"], 0, 0))
         finally:
             for proxy in running.values():
                 proxy.stop()
 
-    def measure(self, row: Row, proxy: Proxy, round_: int, result: RowResult) -> None:
+    def measure(self, row: Row, proxy: Proxy, round_: int, part: int, result: RowResult) -> None:
         for attempt in range(2):
-            sample = self.load(row, proxy, round_)
+            sample = self.load(row, proxy, round_, part)
             if sample.void is None:
                 result.samples.append(sample)
                 return
             result.voids.append(sample)
             say(f"{row.name}, round {round_ + 1}, {proxy.title}: void{' again' if attempt else ''}: {sample.void[:300]}")
 
-    def load(self, row: Row, proxy: Proxy, round_: int) -> Sample:
+    def load(self, row: Row, proxy: Proxy, round_: int, part: int) -> Sample:
         """One run of the load tool, with all that can make it void."""
         times = ["--warmup", self.times.warmup, "--seconds", self.times.seconds]
         arguments = [*row.load, *times]
@@ -156,7 +171,7 @@ class Campaign:
         watched = {"stub": own} | ({"proxy": proxies} if proxies else {})
         load = Load(self.setting.programs.load, arguments, proxy.port(row.streams, row.log), watched)
         report = load.finish()
-        sample = Sample(proxy.name, round_, report)
+        sample = Sample(proxy.name, round_, report, part)
         self.note_disturbance(sample, before, self.accounts(proxies))
         sample.void = self.why_void(row, proxy, sample)
         proxy.trim_logs()
