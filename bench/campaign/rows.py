@@ -170,7 +170,7 @@ class Times:
     """How long and how often."""
 
     rounds: int = 5
-    parts: int = 4  # of a round, in each of which every system is measured: what the machine does meanwhile meets all alike
+    parts: int = 6  # of a round, in each of which every system is measured: what the machine does meanwhile meets all alike
     warmup: float = 0.5
     seconds: float = 1.2
     connections: int = 5000  # of the memory row
