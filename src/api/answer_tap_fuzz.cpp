@@ -1,5 +1,6 @@
 // Any bytes as a node's answer, whole and in pieces: the tap sees the same. Left out are lines that look ordinary by
-// their end and are not: what is no JSON, or an error that calls itself a piece of the answer. No server writes those.
+// their end and are not: what is no JSON, an error that calls itself a piece of the answer, a piece that says counts of
+// the whole. No server writes those.
 #include <string_view>
 
 #include "api/answer_tap.h"
@@ -18,17 +19,20 @@ AnswerTap tap(Route route, Framing framing, std::string_view answer, std::size_t
   return result;
 }
 
+bool counts(std::string_view text) {
+  return text.find("_count") != std::string_view::npos || text.find("_duration") != std::string_view::npos;
+}
 // Ends as Ollama ends its answers, and says counts or durations before that, too.
 bool ends_and_counts_before(std::string_view line) {
   const std::string_view before = line.substr(0, line.find(R"("done":true,)"));
-  return before.size() < line.size() &&
-         (before.find("_count") != std::string_view::npos || before.find("_duration") != std::string_view::npos);
+  return before.size() < line.size() && counts(before);
 }
 
 bool misleads(std::string_view line) {
   const bool looks_ordinary = line.ends_with(R"(,"done":false})") || line.ends_with(R"("finish_reason":null}]})");
   const bool looks_ended = line.find(R"("done":true,)") != std::string_view::npos;
   if (!looks_ordinary && !looks_ended) return false;
+  if (looks_ordinary && counts(line)) return true;
   if (line.starts_with("data: ")) line.remove_prefix(6);
   const auto parsed = drover::parse_json(line);
   if (!parsed || drover::member(*parsed, "error") != nullptr || ends_and_counts_before(line)) return true;
