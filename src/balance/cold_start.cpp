@@ -34,16 +34,16 @@ ColdChoice choose_by_estimate(std::span<const Candidate> candidates, const ColdC
     return candidate.readiness == Readiness::ready || candidate.readiness == Readiness::busy;
   };
   const auto is_cold = [](const Candidate& candidate) { return candidate.readiness == Readiness::cold; };
-  const auto warm = cheapest(candidates, is_warm, EarliestFinish::cost);
+  const auto cost = [](const Candidate& candidate) { return candidate.cost; };
+  const auto warm = cheapest(candidates, is_warm, cost);
   if (context.loads_running < context.parallel_loads) {
-    const auto cold = cheapest(candidates, is_cold, EarliestFinish::cost);
-    const auto cost = [&](std::size_t candidate) { return EarliestFinish::cost(candidates[candidate]); };
-    if (cold && (!warm || cost(*cold) < EarliestFinish::kWorthWaiting * cost(*warm))) {
+    const auto cold = cheapest(candidates, is_cold, cost);
+    if (cold && (!warm || cost(candidates[*cold]) < EarliestFinish::kWorthWaiting * cost(candidates[*warm]))) {
       return {.kind = ColdChoice::Kind::load, .candidate = *cold};
     }
   }
   if (warm) return {.kind = ColdChoice::Kind::wait, .candidate = *warm};
-  return claim(candidates, EarliestFinish::cost);
+  return claim(candidates, cost);
 }
 
 ColdChoice choose_when_cold(std::span<const Candidate> candidates, const ColdContext& context) {

@@ -40,6 +40,7 @@ Pick ConsistentHash::pick(std::span<const Candidate> candidates, const PickConte
   double weights = 0;
   double in_flight = 1;  // this one
   for (const Candidate& candidate : candidates) {
+    if (candidate.readiness == Readiness::absent) continue;
     weights += candidate.weight;
     in_flight += candidate.in_flight;
   }

@@ -16,9 +16,6 @@ constexpr Duration kSoonest = std::chrono::seconds(1);
 constexpr Duration kLatest = std::chrono::seconds(60);
 constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 
-// Names of the same weights share a cache.
-std::uint64_t salt_of(const Lane& lane) { return lane.places.empty() ? 0 : lane.places.front().runner->key.value; }
-
 Duration to_duration(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, 1e6)));
 }
@@ -30,6 +27,7 @@ Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
       routes(initial),
       budget(initial.retry_budget),
       prefixes(initial.prefix_entries),
+      survey_(prefixes),
       random_(seed) {
   if (routes.estimates()) prefixes.prepare();
 }
@@ -46,134 +44,56 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
   if (routes.estimates()) prefixes.prepare();
   for (auto& [model, lane] : lanes) find_route(lane);
   budget.set_settings(changed.retry_budget);
-  for (auto& [id, node] : nodes) node.health.set_settings(changed.health);
+  for (auto& [id, node] : nodes) {
+    node.health.set_settings(changed.health);
+    node.changed();
+  }
 }
 
 void Dispatcher::find_route(Lane& lane) const {
   lane.route = &routes.of(lane.model);
   for (Place& place : lane.places) place.rank = lane.route->rank_of(place.node->spec.name);
+  lane.places_changed();
 }
 
 // ---- one request
 
-Readiness Dispatcher::readiness(const Request& request, const Place& place, bool admits, Mono now) const {
-  const Node& node = *place.node;
-  const Runner& runner = *place.runner;
-  if (node.load && node.load->runner == &runner) {
-    return node.load->need == request.need ? Readiness::busy : Readiness::blocked;
-  }
-  const bool admitted = admits && !node.held_for_load(runner, now, settings.load_patience);
-  if (runner.resident && runner.fits(request.need)) {
-    const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
-    if (closed && node.can_load(runner, now)) return Readiness::blocked;
-    return admitted && runner.in_flight < runner.slots.slots() ? Readiness::ready : Readiness::busy;
-  }
-  if (!admitted || !node.can_load(runner, now)) return Readiness::blocked;
-  return runner.resident && runner.in_flight > 0 ? Readiness::occupied : Readiness::cold;
-}
-
-Dispatcher::Room Dispatcher::survey(const Request& request, Mono now) {
-  Room room;
-  candidates_.clear();
-  candidate_places_.clear();
-  const bool special = request.lane->line.special_needs() > 0 || request.need != LoadNeed{};
-  const bool choosy = request.pinned || !request.excluded.empty();
-  for (Place& place : request.lane->places) {
-    const Node& node = *place.node;
-    const Runner& runner = *place.runner;
-    if (!node.usable() || !place.allowed()) continue;
-    const bool loading = node.load && node.load->runner == &runner;
-    const bool admits = node.admits(now);
-    room.free_slot |= runner.resident && !loading && runner.in_flight < runner.slots.slots() && admits;
-    room.loadable |= !loading && (special || !runner.resident || !runner.fits(LoadNeed{}));
-
-    if (choosy && !request.may_use(node.spec.id)) continue;
-    Candidate& candidate = candidates_.emplace_back();
-    candidate.node = node.spec.id;
-    candidate.readiness = readiness(request, place, admits, now);
-    candidate.resident = runner.resident;
-    candidate.evicts = node.full();
-    candidate.slots = runner.slots.slots();
-    candidate.in_flight = runner.in_flight;
-    candidate.node_in_flight = node.in_flight;
-    candidate.weight = node.spec.weight * node.health.weight_factor();
-    candidate.identity = node.spec.identity;
-    candidate.turn = &place.turn;
-    candidate_places_.push_back(&place);
-  }
-  if (request.lane->route->policy->first_only()) keep_first();
-  if (request.lane->route->policy->estimates()) add_estimates(request, now);
-  return room;
-}
-
-void Dispatcher::add_estimates(const Request& request, Mono now) {
-  prefixes.look_up(request.prompt.prefix, salt_of(*request.lane));
-  const Work work = work_of(request);
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    const Place& place = *candidate_places_[i];
-    const Runner& runner = *place.runner;
-    const PlaceState state{.readiness = candidates_[i].readiness,
-                           .promised = runner.promised_at == looks_ ? runner.promised : 0,
-                           .cached_bytes = prefixes.found(runner.cache).bytes};
-    candidates_[i].estimate = estimate(place, request, work, state, now);
-  }
-}
-
-void Dispatcher::promise(std::size_t candidate) {
-  add_promise(*candidate_places_[candidate]->runner, candidates_[candidate].estimate.work());
-}
-
-void Dispatcher::add_promise(Runner& runner, double work) const {
-  if (runner.promised_at != looks_) runner.promised = 0;
-  runner.promised_at = looks_;
-  runner.promised += work;
-}
-
-void Dispatcher::promise_busy(std::size_t count) {
-  double rate = 0;  // requests a second that they end
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.readiness == Readiness::busy) rate += candidate.slots / candidate.estimate.work();
-  }
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (candidates_[i].readiness != Readiness::busy) continue;
-    add_promise(*candidate_places_[i]->runner, static_cast<double>(count) * candidates_[i].slots / rate);
-  }
-}
-
-void Dispatcher::keep_first() {
-  if (candidates_.empty()) return;
-  const auto first = std::ranges::min_element(candidate_places_, {}, &Place::rank) - candidate_places_.begin();
-  candidates_ = {candidates_[static_cast<std::size_t>(first)]};
-  candidate_places_ = {candidate_places_[static_cast<std::size_t>(first)]};
-}
-
 std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono now) {
   const Route& route = *request.lane->route;
-  const auto picked = route.policy->pick(candidates_, {.now = now,
-                                                       .random = random_,
-                                                       .previous = request.lane->previous,
-                                                       .affinity = request.affinity,
-                                                       .may_load = request.lane->loads < settings.parallel_loads,
-                                                       .may_wait = now - request.arrival < patience()});
+  const auto picked =
+      route.policy->pick(survey_.candidates(), {.now = now,
+                                                .random = random_,
+                                                .previous = request.lane->previous,
+                                                .affinity = request.affinity,
+                                                .may_load = request.lane->loads < settings.parallel_loads,
+                                                .may_wait = now - request.arrival < patience()});
   const auto* start = std::get_if<StartOn>(&picked);
   if (start == nullptr) {
-    if (const auto awaited = std::get<WaitFor>(picked).candidate) promise(*awaited);
+    if (const auto awaited = std::get<WaitFor>(picked).candidate) promise(*awaited, now);
     return std::nullopt;
   }
   Reason reason = name(route.settings.policy);
-  if (candidates_.size() == 1 && !route.policy->first_only()) reason = kOnlyOne;
+  if (survey_.usable() == 1 && !route.policy->first_only()) reason = kOnlyOne;
   if (request.pinned) reason = kPinned;
-  return Bound{.place = candidate_places_[start->candidate],
-               .reason = reason,
-               .estimate = candidates_[start->candidate].estimate,
-               .found = prefixes.found(candidate_places_[start->candidate]->runner->cache)};
+  Bound bound{.place = &survey_.place(start->candidate), .reason = reason, .estimate = {}, .found = {}};
+  if (route.policy->estimates()) {
+    bound.estimate = survey_.estimate(start->candidate, now);
+    bound.found = survey_.found(start->candidate);
+  }
+  return bound;
+}
+
+void Dispatcher::promise(std::size_t candidate, Mono now) {
+  survey_.promise(candidate, survey_.estimate(candidate, now).work());
 }
 
 std::optional<Refused> Dispatcher::stranded(Mono now) const {
-  if (candidates_.empty()) return Refused{.why = Why::no_backend, .retry_after = kUnknownWait};
+  if (survey_.usable() == 0) return Refused{.why = Why::no_backend, .retry_after = kUnknownWait};
   Mono soonest = kNever;
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    const Runner& runner = *candidate_places_[i]->runner;
+  const auto candidates = survey_.candidates();
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (candidates[i].readiness == Readiness::absent) continue;
+    const Runner& runner = *survey_.place(i).runner;
     if (runner.resident || now >= runner.no_load_until) return std::nullopt;
     soonest = std::min(soonest, runner.no_load_until);
   }
@@ -194,6 +114,7 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   ++request.lane->running;
   request.lane->previous = node.spec.id;
   if (runner.claimant != nullptr) ++runner.starts_past_claim;
+  node.changed();
 
   const double kept = std::exp(-seconds(now - runner.last_start) / seconds(kRateWindow));
   runner.start_rate = runner.start_rate * kept + 1 / seconds(kRateWindow);
@@ -204,7 +125,7 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   if (request.lane->route->policy->estimates()) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
     request.found = bound.found;
-    prefixes.note(runner.cache, request.prompt.prefix, salt_of(*request.lane));
+    prefixes.note(runner.cache, request.prompt.prefix, request.lane->salt());
   }
   request.prompt.prefix = {};
   request.prefix = {};
@@ -212,6 +133,7 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
 
 void Dispatcher::stop(Request& request, Mono now) {
   CHECK(request.node != nullptr && request.runner->in_flight > 0 && request.node->in_flight > 0);
+  request.node->changed();
   --request.runner->in_flight;
   --request.node->in_flight;
   if (request.recoveries_at_start != request.node->recoveries) --request.node->stragglers;
@@ -247,6 +169,7 @@ void Dispatcher::release_claim(Request& request) {
   if (request.claims == nullptr) return;
   request.claims->claimant = nullptr;
   request.claims->starts_past_claim = 0;
+  request.claims->node->changed();
   request.claims = nullptr;
   request.lane->claimant = nullptr;
 }
@@ -282,6 +205,7 @@ void Dispatcher::start_load(const Request& request, Place& place, Mono now, Acti
   CHECK(!node.load);
   node.load = NodeLoad{
       .token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = request.need, .since = now};
+  node.changed();
   ++request.lane->loads;
   request.lane->previous = node.spec.id;
   actions.push_back(Load{.token = node.load->token,
@@ -294,6 +218,7 @@ void Dispatcher::start_load(const Request& request, Place& place, Mono now, Acti
 void Dispatcher::end_load(Node& node) {
   --node.load->lane->loads;
   node.load.reset();
+  node.changed();
 }
 
 void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions) {
@@ -303,25 +228,26 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
                             .previous = request.lane->previous};
   const bool estimates = request.lane->route->policy->estimates();
   const ColdChoice choice =
-      estimates ? choose_by_estimate(candidates_, context) : choose_when_cold(candidates_, context);
-  if (choice.candidate && choice.kind != ColdChoice::Kind::claim) promise(*choice.candidate);
+      estimates ? choose_by_estimate(survey_.candidates(), context) : choose_when_cold(survey_.candidates(), context);
+  if (estimates && choice.candidate && choice.kind != ColdChoice::Kind::claim) promise(*choice.candidate, now);
   if (choice.kind == ColdChoice::Kind::claim) {
-    Runner& runner = *candidate_places_[*choice.candidate]->runner;
+    Runner& runner = *survey_.place(*choice.candidate).runner;
     if (request.lane->claimant != nullptr || runner.claimant != nullptr) return;
     request.lane->claimant = &request;
     request.claims = &runner;
     runner.claimant = &request;
+    runner.node->changed();
     return;
   }
   release_claim(request);
   if (choice.kind == ColdChoice::Kind::wait) return;
-  Place& place = *candidate_places_[*choice.candidate];
+  Place& place = survey_.place(*choice.candidate);
   if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
   start_load(request, place, now, actions);
 }
 
 void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
-  ++looks_;
+  survey_.forget_promises();
   // The claimant first: it may have come to stand far behind, and a runner is kept idle for it.
   if (lane.claimant != nullptr) {
     survey(*lane.claimant, now);
@@ -337,7 +263,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
   Request* last = lane.line.last();
   if (before < kLookahead || before >= lane.line.size() || last == lane.claimant) return;
   survey(*last, now);
-  promise_busy(lane.line.size() - before - 1);
+  promise_busy(lane.line.size() - before - 1, now);
   if (survey(*last, now).loadable) consider_load(*last, lane.line.size() - 1, now, actions);
 }
 
@@ -371,7 +297,7 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
   const std::size_t most =
       std::clamp<std::size_t>(kWeighed / std::max<std::size_t>(1, lane.places.size()), 1, kLookahead);
   while (!lane.line.empty()) {
-    ++looks_;
+    survey_.forget_promises();
     Request* chosen = nullptr;
     Bound bound{};
     std::size_t looked_at = 0;
@@ -398,7 +324,7 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
 
 void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
   survey(*lane.line.last(), now);
-  promise_busy(lane.line.size() - kLookahead - 1);
+  promise_busy(lane.line.size() - kLookahead - 1, now);
   while (lane.line.size() > kLookahead) {
     Request& last = *lane.line.last();
     survey(last, now);

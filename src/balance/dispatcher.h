@@ -19,6 +19,7 @@
 #include "balance/retry_budget.h"
 #include "balance/route.h"
 #include "balance/settings.h"
+#include "balance/survey.h"
 
 namespace drover::balance {
 
@@ -47,14 +48,10 @@ class Dispatcher {
 
   // ---- one request
 
-  // What a look at all places of a lane showed, whatever the one request wants.
-  struct Room {
-    bool free_slot = false;  // of some resident runner
-    bool loadable = false;   // some place could load, or could be claimed
-  };
-  // Fills the list of candidates with the places that `request` may use. best(), stranded() and consider_load() speak
-  // of the request surveyed last, as long as nothing has changed since.
-  Room survey(const Request& request, Mono now);
+  using Room = Survey::Room;
+  // Looks at the places that `request` may use. best(), stranded() and consider_load() speak of the request surveyed
+  // last, as long as nothing has changed since.
+  Room survey(const Request& request, Mono now) { return survey_.look(request, settings, now); }
 
   struct Bound {
     Place* place;
@@ -66,8 +63,8 @@ class Dispatcher {
   std::optional<Bound> best(const Request& request, Mono now);
   // Why it can never start as things are: nobody healthy is left, or all have just failed to load its model.
   std::optional<Refused> stranded(Mono now) const;
-  // So many requests wait, of which no other look knew, for those that are busy, each for who will have it soonest.
-  void promise_busy(std::size_t count);
+  // So many requests wait of which no other look knew (Survey::promise_busy).
+  void promise_busy(std::size_t count, Mono now) { survey_.promise_busy(count, now); }
   // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
@@ -107,14 +104,9 @@ class Dispatcher {
   Duration retry_after(Mono now) const;
 
  private:
-  // Of the candidates the first by rank alone.
-  void keep_first();
-  void add_estimates(const Request& request, Mono now);
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
-  void promise(std::size_t candidate);
-  void add_promise(Runner& runner, double work) const;  // seconds
+  void promise(std::size_t candidate, Mono now);
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
-  Readiness readiness(const Request& request, const Place& place, bool admits, Mono now) const;
   // How long a request may wait by choice: not until its place in line is over.
   Duration patience() const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
@@ -127,18 +119,15 @@ class Dispatcher {
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);
 
+  Survey survey_;
   Random random_;
   std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
-  std::uint64_t looks_ = 0;                         // at lanes; Runner::promised_at
   std::uint64_t loads_ = 0;                         // started ever; the last token
   std::string looked_at_;                           // the lane where look_again() stopped
   double recent_ends_ = 0;                          // fading count, as of counted_at_
   Mono counted_at_{};
 
-  // Scratch, kept for its capacity.
-  std::vector<Candidate> candidates_;
-  std::vector<Place*> candidate_places_;
-  std::vector<Lane*> to_dispatch_;
+  std::vector<Lane*> to_dispatch_;  // scratch, kept for its capacity
 };
 
 }  // namespace drover::balance

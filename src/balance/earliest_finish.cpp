@@ -5,7 +5,7 @@
 namespace drover::balance {
 
 Pick EarliestFinish::pick(std::span<const Candidate> candidates, const PickContext& context) const {
-  const Pick ready = pick_least(candidates, context, cost);
+  const Pick ready = pick_least(candidates, context, [](const Candidate& candidate) { return candidate.cost; });
   const auto* start = std::get_if<StartOn>(&ready);
   if (start != nullptr && !context.may_wait) return ready;
 
@@ -13,10 +13,10 @@ Pick EarliestFinish::pick(std::span<const Candidate> candidates, const PickConte
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const Readiness readiness = candidates[i].readiness;
     if (readiness != Readiness::busy && !(readiness == Readiness::cold && context.may_load)) continue;
-    if (!later || cost(candidates[i]) < cost(candidates[*later])) later = i;
+    if (!later || candidates[i].cost < candidates[*later].cost) later = i;
   }
   const bool worth_it =
-      later && (start == nullptr || cost(candidates[*later]) < kWorthWaiting * cost(candidates[start->candidate]));
+      later && (start == nullptr || candidates[*later].cost < kWorthWaiting * candidates[start->candidate].cost);
   if (worth_it) return WaitFor{.candidate = later};
   return ready;
 }

@@ -15,10 +15,6 @@ class EarliestFinish final : public Policy {
 
   Pick pick(std::span<const Candidate> candidates, const PickContext& context) const override;
   bool estimates() const override { return true; }
-
-  static double cost(const Candidate& candidate) {
-    return candidate.estimate.finish() / candidate.weight + candidate.estimate.harm;
-  }
 };
 
 }  // namespace drover::balance

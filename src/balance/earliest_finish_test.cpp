@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "balance/cold_start.h"
+#include "balance/estimate.h"
 #include "balance/scheduler_fixture.h"
 
 namespace drover::balance {
@@ -28,7 +29,7 @@ std::vector<Candidate> candidates(const std::vector<std::pair<char, double>>& li
                           : kind == 'b' ? Readiness::busy
                           : kind == 'c' ? Readiness::cold
                                         : Readiness::blocked;
-    candidate.estimate.answer = cost;
+    candidate.cost = cost;
   }
   return all;
 }
@@ -66,14 +67,10 @@ TEST(EarliestFinish, follows_the_estimates) {
   }
 }
 
-TEST(EarliestFinish, counts_what_others_lose_and_what_a_node_weighs) {
-  auto list = candidates({{'r', 4}, {'r', 5}});
-  Random random(1);
-  const PickContext context{.now = Mono{}, .random = random};
-  list[0].estimate.harm = 2;
-  EXPECT_EQ(std::get<StartOn>(EarliestFinish().pick(list, context)).candidate, 1U);
-  list[1].weight = 0.5;  // degraded
-  EXPECT_EQ(std::get<StartOn>(EarliestFinish().pick(list, context)).candidate, 0U);
+TEST(Estimate, costs_what_others_lose_and_counts_for_what_the_node_weighs) {
+  EXPECT_DOUBLE_EQ(cost(Estimate{.wait = 1, .load = 2, .prompt = 3, .answer = 4, .saved = 9}, 1), 10);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 1), 6);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 0.5), 10);  // degraded
 }
 
 struct LoadCase {

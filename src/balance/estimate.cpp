@@ -3,26 +3,22 @@
 #include <algorithm>
 #include <cmath>
 
+#include "balance/lane.h"
+#include "balance/node.h"
+#include "balance/request_table.h"
+
 namespace drover::balance {
 namespace {
 
 constexpr double kUnknownWait = 5;  // seconds: until a probe tells more
 // What runs longer than expected is expected to run on for this part of the time it has taken.
 constexpr double kOverdue = 0.2;
-// Of the time that one more answer is written, those that were there write beside it about half: they began before.
-constexpr double kOverlap = 0.5;
 // A model that was pushed out is wanted again if a request for it came within this time.
 constexpr double kWantedAgain = 600;
 // And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
 // high load; with more, slow nodes are used that had better have loaded.
 constexpr double kChain = 10;
 
-const SpeedEstimate& reading_speed(const Place& place, const Lane& lane) {
-  return place.runner->speed.knows_reading() ? place.runner->speed : lane.habits.speed;
-}
-const SpeedEstimate& writing_speed(const Place& place, const Lane& lane) {
-  return place.runner->speed.knows_writing() ? place.runner->speed : lane.habits.speed;
-}
 double load_time(const Runner& runner, const Lane& lane) {
   return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
 }
@@ -67,45 +63,34 @@ Work work_of(const Request& request) {
   return work;
 }
 
-Estimate estimate(const Place& place, const Request& request, const Work& work, const PlaceState& state, Mono now) {
-  const Lane& lane = *request.lane;
+Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono now, bool& follows_habits) {
   const Node& node = *place.node;
   const Runner& runner = *place.runner;
-  Estimate estimate;
-  unsigned free_slots = runner.slots.slots();
+  Prices prices{.slots = runner.slots.slots(), .free_slots = runner.slots.slots()};
+  follows_habits = !runner.speed.knows_reading() || !runner.speed.knows_writing();
 
-  // As many as will run there with it.
-  double others = static_cast<double>(node.in_flight);
-  if (state.readiness == Readiness::busy) {
+  prices.others = static_cast<double>(node.in_flight);
+  if (readiness == Readiness::busy) {
     if (node.load && node.load->runner == &runner) {
-      estimate.load = std::max(0.0, load_time(runner, lane) - seconds(now - node.load->since));
-      others = 0;
+      prices.load = std::max(0.0, load_time(runner, lane) - seconds(now - node.load->since));
+      prices.others = 0;
     } else {
-      free_slots = 0;
-      estimate.wait = runner.in_flight < runner.slots.slots() ? kUnknownWait : first_end(runner, now);
-      others -= 1;
+      prices.free_slots = 0;
+      prices.wait = runner.in_flight < runner.slots.slots() ? kUnknownWait : first_end(runner, now);
+      prices.others = std::max(0.0, prices.others - 1);
     }
-  } else if (state.readiness == Readiness::cold) {
-    estimate.load = load_time(runner, lane);
-    if (node.full()) estimate.load += eviction(node, now);
+  } else if (readiness == Readiness::cold) {
+    prices.load = load_time(runner, lane);
+    follows_habits |= !runner.load_time.known();
+    if (node.full()) prices.load += eviction(node, now);
   }
-  others = std::max(others, 0.0);
 
-  const double cached = state.cached_bytes * work.per_cached_byte;
-  const double read_time = reading_speed(place, lane).read_time();
-  estimate.prompt = std::max(1.0, work.prompt - cached) * read_time;
-  estimate.saved = std::min(work.prompt, cached) * read_time;
-  const SpeedEstimate& writing = writing_speed(place, lane);
-  const double token = writing.token_time(others + 1);
-  estimate.answer = work.answer * token;
-  if (others > 0) {
-    const double slower = 1 - writing.token_time(others) / token;
-    estimate.harm = others * (estimate.prompt + kOverlap * estimate.answer * slower);
-  }
-  // Who waits for it already comes first.
-  const double ahead = state.promised - free_slots * estimate.work();
-  estimate.wait += std::max(0.0, ahead) / runner.slots.slots();
-  return estimate;
+  const SpeedEstimate& reading = runner.speed.knows_reading() ? runner.speed : lane.habits.speed;
+  const SpeedEstimate& writing = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
+  prices.read = reading.read_time();
+  prices.write = writing.token_time(prices.others + 1);
+  if (prices.others > 0) prices.slower = 1 - writing.token_time(prices.others) / prices.write;
+  return prices;
 }
 
 void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
@@ -128,6 +113,7 @@ void learn(const Request& request, const NodeDurations& durations, PrefixIndex& 
                            .batch = static_cast<double>(request.batch_at_start + request.node->in_flight) / 2};
   runner.speed.observe(sample);
   habits.speed.observe(sample);
+  ++habits.version;
 }
 
 }  // namespace drover::balance

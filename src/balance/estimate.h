@@ -4,9 +4,18 @@
 // read and go slower while one more answer is written. All from what answers have told before: speed.h, model_habits.h,
 // prefix_index.h.
 
-#include "balance/dispatcher.h"
+#include <algorithm>
+
+#include "balance/events.h"
+#include "balance/policy.h"
+#include "balance/prefix_index.h"
+#include "base/clock.h"
 
 namespace drover::balance {
+
+struct Lane;
+struct Place;
+struct Request;
 
 // A request in tokens.
 struct Work {
@@ -16,12 +25,49 @@ struct Work {
 };
 Work work_of(const Request& request);
 
-struct PlaceState {
-  Readiness readiness = Readiness::blocked;
-  double promised = 0;      // seconds of work that wait for the runner, and come before this request
-  double cached_bytes = 0;  // of the prompt, found there
+// What a place asks of any request: the part of an estimate that does not depend on which it is.
+struct Prices {
+  double wait = 0;    // seconds for a slot
+  double load = 0;    // seconds for the model, and for the one that it pushes out, if that is wanted again
+  double read = 0;    // seconds a token of the prompt
+  double write = 0;   // seconds a token of the answer
+  double others = 0;  // answers that are written there meanwhile
+  double slower = 0;  // part of their speed that they lose by one more
+  unsigned slots = 1;
+  unsigned free_slots = 0;
 };
-Estimate estimate(const Place& place, const Request& request, const Work& work, const PlaceState& state, Mono now);
+// `follows_habits`: set if they go by what other nodes have told, since this one has not told yet.
+Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono now, bool& follows_habits);
+
+// In seconds.
+struct Estimate {
+  double wait = 0;
+  double load = 0;
+  double prompt = 0;  // reading what of it no cache has
+  double answer = 0;
+  double saved = 0;  // of the prompt, by a cache; not a part of the others
+  double harm = 0;   // what those that run there lose by it, all together
+
+  double work() const { return prompt + answer; }
+  double finish() const { return wait + load + work(); }
+};
+// `cached_bytes`: of the prompt, found there. `promised`: seconds of work that wait for the runner and come before it.
+inline Estimate estimate(const Prices& prices, const Work& work, double cached_bytes, double promised) {
+  // Of the time that one more answer is written, those that were there write beside it about half: they began before.
+  constexpr double kOverlap = 0.5;
+  const double cached = cached_bytes * work.per_cached_byte;
+  Estimate estimate{.wait = prices.wait,
+                    .load = prices.load,
+                    .prompt = std::max(1.0, work.prompt - cached) * prices.read,
+                    .answer = work.answer * prices.write,
+                    .saved = std::min(work.prompt, cached) * prices.read};
+  estimate.harm = prices.others * (estimate.prompt + kOverlap * estimate.answer * prices.slower);
+  const double ahead = promised - prices.free_slots * estimate.work();
+  estimate.wait += std::max(0.0, ahead) / prices.slots;
+  return estimate;
+}
+// What is compared: the request's own time there, by the node's weight, and what others lose.
+inline double cost(const Estimate& estimate, double weight) { return estimate.finish() / weight + estimate.harm; }
 
 // An answer came: what it teaches.
 void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);

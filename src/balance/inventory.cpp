@@ -17,6 +17,7 @@ void enter_lane(Lane& lane, Node& node, Runner& runner) {
     at->runner = &runner;
   } else {
     lane.places.insert(at, {.node = &node, .runner = &runner, .rank = lane.route->rank_of(node.spec.name)});
+    lane.places_changed();
   }
 }
 
@@ -30,7 +31,7 @@ Runner& runner_of(Node& node, const ModelOnNode& model, std::span<const Served> 
     renamed.key() = renamed.mapped().key = model.runner;
     return node.runners.insert(std::move(renamed)).position->second;
   }
-  return node.runners.try_emplace(model.runner, model.runner, node.spec.slots).first->second;
+  return node.runners.try_emplace(model.runner, node, model.runner, node.spec.slots).first->second;
 }
 
 // Notes what the poll lists. Returns what the node served before.
@@ -62,6 +63,7 @@ std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const Mod
 // Who waits there is sent away if nobody else can serve it, and else may need a load elsewhere.
 void leave_lane(Dispatcher& dispatcher, Lane& lane, const Node& node, Mono now, Actions& actions) {
   std::erase_if(lane.places, [&](const Place& place) { return place.node == &node; });
+  lane.places_changed();
   dispatcher.refuse_stranded(lane, now, actions);
   dispatcher.dispatch_lane(lane, now, actions);
 }
@@ -84,6 +86,7 @@ void set_residency(Node& node, Mono asked) {
 
 void set_inventory(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNode> models, Mono asked, Mono now,
                    Actions& actions) {
+  node.changed();
   const std::vector<Served> before = list(dispatcher, node, models);
   set_residency(node, asked);
   for (const Served& served : node.served) enter_lane(*served.lane, node, *served.runner);
@@ -99,6 +102,7 @@ void set_inventory(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNo
 
 void lose_model(Dispatcher& dispatcher, Node& node, Lane& lane, Mono now, Actions& actions) {
   std::erase_if(node.served, [&](const Served& served) { return served.lane == &lane; });
+  node.changed();
   leave_lane(dispatcher, lane, node, now, actions);
 }
 

@@ -34,6 +34,16 @@ void Line::leave(Request& request) {
   if (request.need != LoadNeed{}) --special_needs_;
 }
 
+void Lane::places_changed() {
+  candidates.resize(places.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    places[i].version = 0;
+    candidates[i].turn = &places[i].turn;
+  }
+}
+
+std::uint64_t Lane::salt() const { return places.empty() ? 0 : places.front().runner->key.value; }
+
 Place& Lane::place_on(const Node& node) {
   return *std::ranges::lower_bound(places, node.spec.id, {}, [](const Place& place) { return place.node->spec.id; });
 }

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "balance/estimate.h"
 #include "balance/events.h"
 #include "balance/model_habits.h"
+#include "balance/policy.h"
 #include "balance/request_table.h"
 #include "balance/route.h"
 #include "base/ids.h"
@@ -44,12 +46,21 @@ struct Place {
   double turn = 0;       // Candidate::turn
 
   bool allowed() const { return rank != Route::kNoPlace; }
+
+  // Of the last look (survey.h).
+  std::uint64_t version = 0;  // Node::version then
+  Mono valid_until{};         // by time alone
+  std::uint64_t habits = 0;   // ModelHabits::version then, if prices go by them; else 0
+  bool free_slot = false;     // Survey::Room
+  bool loadable = false;
+  Prices prices{};
 };
 
 struct Lane {
   std::string model;
-  const Route* route = nullptr;  // never null in a dispatcher
-  std::vector<Place> places;     // by node id
+  const Route* route = nullptr;       // never null in a dispatcher
+  std::vector<Place> places;          // by node id; after a change of it: places_changed()
+  std::vector<Candidate> candidates;  // one for each place, as of its last look
   Line line;
   std::size_t running = 0;
   unsigned loads = 0;              // under way
@@ -59,6 +70,10 @@ struct Lane {
 
   // A node that takes part has one.
   Place& place_on(const Node& node);
+  // All that was seen of them must be looked at anew.
+  void places_changed();
+  // Names of the same weights share a cache, and others do not.
+  std::uint64_t salt() const;
 };
 
 }  // namespace drover::balance

@@ -1,11 +1,14 @@
 #pragma once
 // What the requests for one model have in common: the first guess for a node that has not served it yet.
 
+#include <cstdint>
+
 #include "balance/speed.h"
 
 namespace drover::balance {
 
 struct ModelHabits {
+  std::uint64_t version = 1;         // grows with each change
   SpeedEstimate speed;               // of all nodes
   FadingMean load_time{5};           // seconds
   FadingMean tokens_per_byte{0.25};  // of prompts

@@ -22,8 +22,10 @@ namespace drover::balance {
 inline constexpr unsigned kStartsPastClaim = 16;
 
 struct Runner {
-  Runner(RunnerKey runner_key, const SlotSetting& setting) : key(runner_key), slots(setting) {}
+  Runner(Node& its_node, RunnerKey runner_key, const SlotSetting& setting)
+      : node(&its_node), key(runner_key), slots(setting) {}
 
+  Node* node;
   RunnerKey key;
   SlotEstimate slots;
   unsigned in_flight = 0;  // never above slots when a request starts; above it only when slots shrink meanwhile
@@ -48,7 +50,7 @@ struct Runner {
   Mono last_start{};
   double start_rate = 0;          // a second, fading within a minute; as of last_start
   double promised = 0;            // seconds of work that wait for it by choice, as of
-  std::uint64_t promised_at = 0;  // this look at the lane (Dispatcher::looks_)
+  std::uint64_t promised_at = 0;  // this look at the lane (survey.h)
 
   // When the last few requests ended here, to judge whether one had waited for another (slots.h).
   std::array<Mono, 16> ends{};
@@ -75,6 +77,7 @@ struct Node {
 
   NodeSpec spec;
   HealthTracker health;
+  std::uint64_t version = 1;  // grows with whatever a look at it would show otherwise (survey.h): changed()
   bool draining = false;
   bool removed = false;
   std::size_t in_flight = 0;
@@ -87,6 +90,7 @@ struct Node {
   std::optional<NodeLoad> load;
   Mono no_loads_until{};  // its load queue was full
 
+  void changed() { ++version; }
   bool usable() const { return !removed && !draining && health.state() != Health::offline; }
   bool admits(Mono now) const { return !health.limits() || in_flight - stragglers < health.admission_limit(now); }
   void begin_recovery() {

@@ -1,6 +1,7 @@
 #pragma once
 // A policy chooses among candidates; what a candidate is (healthy, serves the model, not excluded) was decided before
-// it. It starts a request on a node or lets it wait for one: late binding. One file per policy.
+// it (survey.h): an absent one is there only to keep its place in the list. It starts a request on a node or lets it
+// wait for one: late binding. One file per policy.
 
 #include <array>
 #include <cstddef>
@@ -37,6 +38,7 @@ std::optional<PolicyKind> policy_kind(std::string_view name);
 
 // How far a node is from starting this request.
 enum class Readiness : std::uint8_t {
+  absent,    // no candidate at all: offline, draining, or none of the route's nodes
   ready,     // in memory with the right options, and a slot is free
   busy,      // in memory, or on its way into it, with the right options, but no slot is free now
   cold,      // a load could start now
@@ -44,22 +46,9 @@ enum class Readiness : std::uint8_t {
   blocked,   // nothing can start there now: another load runs, its load queue is full, or a load has just failed
 };
 
-// What a request would cost on a node, in seconds: estimate.h.
-struct Estimate {
-  double wait = 0;    // for a slot
-  double load = 0;    // of the model, and of the one that it pushes out, if that is wanted again
-  double prompt = 0;  // reading what of it no cache has
-  double answer = 0;
-  double saved = 0;  // of the prompt, by a cache; not a part of the others
-  double harm = 0;   // what those that run there lose by it, all together
-
-  double work() const { return prompt + answer; }
-  double finish() const { return wait + load + work(); }
-};
-
 struct Candidate {
   NodeId node;
-  Readiness readiness = Readiness::blocked;
+  Readiness readiness = Readiness::absent;
   bool resident = false;           // the model is in memory, whatever its options
   bool evicts = false;             // it holds as many models as it may: a load pushes one out
   unsigned slots = 1;              // for this model
@@ -67,7 +56,7 @@ struct Candidate {
   std::size_t node_in_flight = 0;  // of all models: they share its GPU
   double weight = 1;               // configured, times the factor of its health; above 0
   std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
-  Estimate estimate{};             // for policies that ask for it
+  double cost = 0;                 // of this request there, in seconds, for policies that ask for it (estimate.h)
   double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
 };
 
@@ -94,7 +83,7 @@ class Policy {
   virtual ~Policy() = default;
   // StartOn only for a candidate that is ready. Cost: O(candidates), no allocation.
   virtual Pick pick(std::span<const Candidate> candidates, const PickContext& context) const = 0;
-  // It decides by Candidate::estimate.
+  // It decides by Candidate::cost.
   virtual bool estimates() const { return false; }
   // Only the first of a route's nodes that can be used at all is a candidate.
   virtual bool first_only() const { return false; }

@@ -37,13 +37,13 @@ PrefixIndex::Entry& PrefixIndex::find_or_insert(std::uint64_t key) {
   return oldest;
 }
 
-void PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt) {
+bool PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt) {
   ++look_ups_;
   everywhere_ = 0;
   double bytes = 0;
   for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {
     const Entry* entry = find(key_of(prefix[i], salt));
-    if (entry == nullptr) return;
+    if (entry == nullptr) break;
     const double before = bytes;
     bytes += kEntryBytes;
     for (const Holder& holder : entry->holders) {
@@ -60,6 +60,7 @@ void PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t s
     }
     if (entry->everywhere) everywhere_ = bytes;
   }
+  return bytes > 0;
 }
 
 PrefixIndex::Found PrefixIndex::found(CacheId id) const {

@@ -47,8 +47,8 @@ class PrefixIndex {
     std::uint32_t since = 0;
   };
   // Looks a prompt up for all caches at once. `salt`: prompts of different ones have nothing in common. Holds until the
-  // next call. Cost: O(entries of the prompt that are known).
-  void look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt);
+  // next call. False: nobody has read any of it. Cost: O(entries of the prompt that are known).
+  bool look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt);
   // What the last look-up found.
   Found found(CacheId cache) const;
 

@@ -30,6 +30,7 @@ void note(Dispatcher& dispatcher, Node& node, Evidence evidence, Mono now, Actio
   const bool last = evidence == Evidence::request_failed && last_capable(node);
   const auto step = node.health.observe(evidence, last, now);
   if (!step) return;
+  node.changed();
   if (step->to == Health::recovering) node.begin_recovery();
   actions.push_back(HealthChange{.node = node.spec.id, .from = step->from, .to = step->to, .why = step->why});
   if (step->to == Health::offline) {
@@ -84,6 +85,7 @@ void Scheduler::update_node(const NodeSpec& spec, Mono now, Actions& actions) {
   node.spec = spec;
   for (auto& [key, runner] : node.runners) runner.slots.configure(spec.slots);
   for (const Served& served : node.served) served.lane->place_on(node).rank = served.lane->route->rank_of(spec.name);
+  node.changed();
   dispatcher_->reroute(node, now, actions);
 }
 
@@ -91,6 +93,7 @@ void Scheduler::drain(NodeId id, bool draining, Mono now, Actions& actions) {
   const auto found = dispatcher_->nodes.find(id);
   if (found == dispatcher_->nodes.end()) return;
   found->second.draining = draining;
+  found->second.changed();
   dispatcher_->reroute(found->second, now, actions);
 }
 
@@ -128,6 +131,7 @@ void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
   const auto found = dispatcher_->nodes.find(id);
   if (found == dispatcher_->nodes.end()) return;
   found->second.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
+  found->second.changed();
   dispatcher_->dispatch_node(found->second, now, actions);
 }
 
@@ -164,7 +168,7 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
 
   auto room = dispatcher.survey(request, now);
   if (estimates && !in_sight && room.free_slot) {
-    dispatcher.promise_busy(lane.line.size() - kLookahead);
+    dispatcher.promise_busy(lane.line.size() - kLookahead, now);
     room = dispatcher.survey(request, now);
   }
   if (in_sight || (estimates && room.free_slot)) {
@@ -210,6 +214,7 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
     }
     if (outcome.code == ErrorCode::model_absent) lose_model(*dispatcher_, node, *request->lane, now, actions);
   }
+  node.changed();
   // What began before an outage says nothing of the node after it.
   const bool stale = node.removed || request->recoveries_at_start != node.recoveries;
   Lane& lane = *request->lane;

@@ -1,0 +1,175 @@
+#include "balance/survey.h"
+
+#include <algorithm>
+
+#include "balance/route.h"
+
+namespace drover::balance {
+namespace {
+
+// How long a price holds that changes by time alone: of what will be free or loaded soon, and of what a load pushes
+// out.
+constexpr Duration kSoonHolds = std::chrono::milliseconds(50);
+constexpr Duration kEvictionHolds = std::chrono::seconds(1);
+
+// How far a place is from starting a request with this need.
+Readiness readiness(const Place& place, LoadNeed need, const SchedulerSettings& settings, Mono now) {
+  const Node& node = *place.node;
+  const Runner& runner = *place.runner;
+  if (!node.usable() || !place.allowed()) return Readiness::absent;
+  if (node.load && node.load->runner == &runner) {
+    return node.load->need == need ? Readiness::busy : Readiness::blocked;
+  }
+  const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
+  if (runner.resident && runner.fits(need)) {
+    const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
+    if (closed && node.can_load(runner, now)) return Readiness::blocked;
+    return admitted && runner.in_flight < runner.slots.slots() ? Readiness::ready : Readiness::busy;
+  }
+  if (!admitted || !node.can_load(runner, now)) return Readiness::blocked;
+  return runner.resident && runner.in_flight > 0 ? Readiness::occupied : Readiness::cold;
+}
+
+// When what was seen of a place may become otherwise although nothing happens there.
+Mono valid_until(const Place& place, Readiness readiness, bool priced, const SchedulerSettings& settings, Mono now) {
+  const Node& node = *place.node;
+  if (node.health.limits()) return now;
+  Mono until = kNever;
+  const auto at = [&](Mono time) {
+    if (now < time) until = std::min(until, time);
+  };
+  at(node.no_loads_until);
+  at(place.runner->no_load_until);
+  if (node.load && node.load->runner != place.runner) at(after(node.load->since, settings.load_patience));
+  if (priced && readiness == Readiness::busy) at(after(now, kSoonHolds));
+  if (priced && readiness == Readiness::cold && node.full()) at(after(now, kEvictionHolds));
+  return until;
+}
+
+}  // namespace
+
+void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& settings, Mono now) {
+  Place& place = lane.places[index];
+  const Node& node = *place.node;
+  const Runner& runner = *place.runner;
+  const bool priced = lane.route->policy->estimates();
+
+  Candidate& candidate = lane.candidates[index];
+  candidate.node = node.spec.id;
+  candidate.readiness = readiness(place, LoadNeed{}, settings, now);
+  candidate.resident = runner.resident;
+  candidate.evicts = node.full();
+  candidate.slots = runner.slots.slots();
+  candidate.in_flight = runner.in_flight;
+  candidate.node_in_flight = node.in_flight;
+  candidate.weight = node.spec.weight * node.health.weight_factor();
+  candidate.identity = node.spec.identity;
+
+  place.version = node.version;
+  place.valid_until = valid_until(place, candidate.readiness, priced, settings, now);
+  place.habits = 0;
+  const bool there = candidate.readiness != Readiness::absent;
+  const bool loading = node.load && node.load->runner == &runner;
+  place.free_slot = there && runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
+  place.loadable = there && !loading && (!runner.resident || !runner.fits(LoadNeed{}));
+  if (!priced || !there) return;
+  bool follows_habits = false;
+  place.prices = prices_of(lane, place, candidate.readiness, now, follows_habits);
+  if (follows_habits) place.habits = lane.habits.version;
+}
+
+Survey::Room Survey::look(const Request& request, const SchedulerSettings& settings, Mono now) {
+  Lane& lane = *request.lane;
+  lane_ = &lane;
+  Room room;
+  usable_ = 0;
+  for (std::size_t i = 0; i < lane.places.size(); ++i) {
+    Place& place = lane.places[i];
+    const bool same_habits = place.habits == 0 || place.habits == lane.habits.version;
+    if (place.version != place.node->version || place.valid_until <= now || !same_habits) {
+      refresh(lane, i, settings, now);
+    }
+    room.free_slot |= place.free_slot;
+    room.loadable |= place.loadable;
+    usable_ += lane.candidates[i].readiness != Readiness::absent ? 1 : 0;
+  }
+  const Policy& policy = *lane.route->policy;
+  own_ = request.pinned || !request.excluded.empty() || request.need != LoadNeed{} || policy.first_only();
+  if (own_) list_for(request, settings, now);
+  // A claim, or a load with other options, is possible wherever the model is not on its way already.
+  if (lane.line.special_needs() > 0 || request.need != LoadNeed{}) {
+    room.loadable |= std::ranges::any_of(lane.places, [](const Place& place) {
+      const bool loading = place.node->load && place.node->load->runner == place.runner;
+      return place.node->usable() && place.allowed() && !loading;
+    });
+  }
+  if (policy.estimates()) price_all(request, now);
+  return room;
+}
+
+// Those that the request may use, as they are for what it needs; of a policy that wants the first only, that one.
+void Survey::list_for(const Request& request, const SchedulerSettings& settings, Mono now) {
+  Lane& lane = *request.lane;
+  special_.clear();
+  special_places_.clear();
+  for (std::size_t i = 0; i < lane.places.size(); ++i) {
+    Place& place = lane.places[i];
+    if (lane.candidates[i].readiness == Readiness::absent || !request.may_use(place.node->spec.id)) continue;
+    Candidate candidate = lane.candidates[i];
+    candidate.readiness = readiness(place, request.need, settings, now);
+    special_.push_back(candidate);
+    special_places_.push_back(&place);
+  }
+  if (lane.route->policy->first_only() && !special_.empty()) {
+    const auto first = std::ranges::min_element(special_places_, {}, &Place::rank) - special_places_.begin();
+    special_ = {special_[static_cast<std::size_t>(first)]};
+    special_places_ = {special_places_[static_cast<std::size_t>(first)]};
+  }
+  usable_ = special_.size();
+}
+
+void Survey::price_all(const Request& request, Mono now) {
+  Lane& lane = *request.lane;
+  work_ = work_of(request);
+  any_cached_ = prefixes_.look_up(request.prompt.prefix, lane.salt());
+  const std::span<Candidate> all = own_ ? std::span(special_) : std::span(lane.candidates);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Candidate& candidate = all[i];
+    if (candidate.readiness == Readiness::absent) continue;
+    candidate.cost = cost(estimate(i, now), candidate.weight);
+  }
+}
+
+Estimate Survey::estimate(std::size_t candidate, Mono now) const {
+  const Place& its_place = place(candidate);
+  const Runner& runner = *its_place.runner;
+  const double cached = any_cached_ ? prefixes_.found(runner.cache).bytes : 0;
+  const double ahead = last_promise_ == promises_ ? promised(runner) : 0;
+  if (!own_) return balance::estimate(its_place.prices, work_, cached, ahead);
+  bool ignored = false;
+  const Readiness its_readiness = special_[candidate].readiness;
+  if (its_readiness == lane_->candidates[static_cast<std::size_t>(&its_place - lane_->places.data())].readiness) {
+    return balance::estimate(its_place.prices, work_, cached, ahead);
+  }
+  return balance::estimate(prices_of(*lane_, its_place, its_readiness, now, ignored), work_, cached, ahead);
+}
+
+void Survey::promise(std::size_t candidate, double work) {
+  Runner& runner = *place(candidate).runner;
+  if (runner.promised_at != promises_) runner.promised = 0;
+  runner.promised_at = last_promise_ = promises_;
+  runner.promised += work;
+}
+
+void Survey::promise_busy(std::size_t count, Mono now) {
+  double rate = 0;  // requests a second that they end
+  const auto all = candidates();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].readiness == Readiness::busy) rate += all[i].slots / estimate(i, now).work();
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].readiness == Readiness::busy) promise(i, static_cast<double>(count) * all[i].slots / rate);
+  }
+}
+
+}  // namespace drover::balance
