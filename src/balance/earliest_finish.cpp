@@ -9,15 +9,16 @@ Pick EarliestFinish::pick(std::span<const Candidate> candidates, const PickConte
   const auto* start = std::get_if<StartOn>(&ready);
   if (start != nullptr && !context.may_wait) return ready;
 
-  std::optional<std::size_t> later;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Readiness readiness = candidates[i].readiness;
-    if (readiness != Readiness::busy && !(readiness == Readiness::cold && context.may_load)) continue;
-    if (!later || candidates[i].cost < candidates[*later].cost) later = i;
+  const Candidate* later = nullptr;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.readiness == Readiness::ready) continue;
+    const bool loads = candidate.readiness == Readiness::cold && context.may_load;
+    if (candidate.readiness != Readiness::busy && !loads) continue;
+    if (later == nullptr || candidate.cost < later->cost) later = &candidate;
   }
-  const bool worth_it =
-      later && (start == nullptr || candidates[*later].cost < kWorthWaiting * candidates[start->candidate].cost);
-  if (worth_it) return WaitFor{.candidate = later};
+  if (later == nullptr) return ready;
+  const bool worth_it = start == nullptr || later->cost < kWorthWaiting * candidates[start->candidate].cost;
+  if (worth_it) return WaitFor{.candidate = static_cast<std::size_t>(later - candidates.data())};
   return ready;
 }
 

@@ -56,7 +56,7 @@ double eviction(const Node& node, Mono now) {
 
 Work work_of(const Request& request) {
   const ModelHabits& habits = request.lane->habits;
-  Work work{.prompt = static_cast<double>(request.prompt.bytes) * habits.tokens_per_byte.value(),
+  Work work{.prompt = std::max(1.0, static_cast<double>(request.prompt.bytes) * habits.tokens_per_byte.value()),
             .answer = habits.answer_tokens.value(),
             .per_cached_byte = habits.tokens_per_byte.value() * habits.reuse.value()};
   if (request.prompt.max_answer) work.answer = std::min(work.answer, static_cast<double>(*request.prompt.max_answer));
@@ -91,6 +91,12 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
   prices.write = writing.token_time(prices.others + 1);
   if (prices.others > 0) prices.slower = 1 - writing.token_time(prices.others) / prices.write;
   return prices;
+}
+
+Tariff tariff_of(const Prices& prices, double weight) {
+  return {.fixed = (prices.wait + prices.load) / weight,
+          .per_prompt = prices.read * (1 / weight + prices.others),
+          .per_answer = prices.write * (1 / weight + kOverlap * prices.others * prices.slower)};
 }
 
 void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {

@@ -19,7 +19,7 @@ struct Request;
 
 // A request in tokens.
 struct Work {
-  double prompt = 0;
+  double prompt = 1;  // at least
   double answer = 0;
   double per_cached_byte = 0;  // tokens that need not be read
 };
@@ -51,10 +51,10 @@ struct Estimate {
   double work() const { return prompt + answer; }
   double finish() const { return wait + load + work(); }
 };
+// Of the time that one more answer is written, those that were there write beside it about half: they began before.
+inline constexpr double kOverlap = 0.5;
 // `cached_bytes`: of the prompt, found there. `promised`: seconds of work that wait for the runner and come before it.
 inline Estimate estimate(const Prices& prices, const Work& work, double cached_bytes, double promised) {
-  // Of the time that one more answer is written, those that were there write beside it about half: they began before.
-  constexpr double kOverlap = 0.5;
   const double cached = cached_bytes * work.per_cached_byte;
   Estimate estimate{.wait = prices.wait,
                     .load = prices.load,
@@ -68,6 +68,16 @@ inline Estimate estimate(const Prices& prices, const Work& work, double cached_b
 }
 // What is compared: the request's own time there, by the node's weight, and what others lose.
 inline double cost(const Estimate& estimate, double weight) { return estimate.finish() / weight + estimate.harm; }
+
+// The same for a request of which nothing is in a cache, where nobody else is promised the place: a line.
+struct Tariff {
+  double fixed = 0;       // seconds
+  double per_prompt = 0;  // a token
+  double per_answer = 0;
+
+  double cost(const Work& work) const { return fixed + work.prompt * per_prompt + work.answer * per_answer; }
+};
+Tariff tariff_of(const Prices& prices, double weight);
 
 // An answer came: what it teaches.
 void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);

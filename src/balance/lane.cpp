@@ -36,8 +36,11 @@ void Line::leave(Request& request) {
 
 void Lane::places_changed() {
   candidates.resize(places.size());
+  usable = with_free_slot = loadable = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i].version = 0;
+    places[i].free_slot = places[i].loadable = false;
+    candidates[i].readiness = Readiness::absent;
     candidates[i].turn = &places[i].turn;
   }
 }

@@ -48,12 +48,13 @@ struct Place {
   bool allowed() const { return rank != Route::kNoPlace; }
 
   // Of the last look (survey.h).
-  std::uint64_t version = 0;  // Node::version then
-  Mono valid_until{};         // by time alone
-  std::uint64_t habits = 0;   // ModelHabits::version then, if prices go by them; else 0
-  bool free_slot = false;     // Survey::Room
+  std::uint64_t version = 0;    // Node::version then
+  Mono valid_until{};           // by time alone
+  bool follows_habits = false;  // its prices go by what the model's other nodes told
+  bool free_slot = false;       // Survey::Room
   bool loadable = false;
   Prices prices{};
+  Tariff tariff{};
 };
 
 struct Lane {
@@ -61,6 +62,11 @@ struct Lane {
   const Route* route = nullptr;       // never null in a dispatcher
   std::vector<Place> places;          // by node id; after a change of it: places_changed()
   std::vector<Candidate> candidates;  // one for each place, as of its last look
+  std::uint64_t habits_then = 0;      // ModelHabits::version at that time
+  // How many of the places can be used at all, have a free slot, could load: Survey::Room.
+  std::size_t usable = 0;
+  std::size_t with_free_slot = 0;
+  std::size_t loadable = 0;
   Line line;
   std::size_t running = 0;
   unsigned loads = 0;              // under way

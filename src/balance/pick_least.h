@@ -7,21 +7,21 @@ namespace drover::balance {
 // was picked last.
 template <typename Load>
 Pick pick_least(std::span<const Candidate> candidates, const PickContext& context, Load load) {
-  std::optional<std::size_t> best;
+  const Candidate* best = nullptr;
   decltype(load(candidates.front())) least{};
   bool best_is_ahead = false;  // its id is above that of the last pick
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& candidate = candidates[i];
+  for (const Candidate& candidate : candidates) {
     if (candidate.readiness != Readiness::ready) continue;
     const auto its_load = load(candidate);
+    if (best != nullptr && its_load > least) continue;
     const bool ahead = !context.previous || candidate.node > *context.previous;
-    if (best && (its_load > least || (its_load == least && (best_is_ahead || !ahead)))) continue;
-    best = i;
+    if (best != nullptr && its_load == least && (best_is_ahead || !ahead)) continue;
+    best = &candidate;
     least = its_load;
     best_is_ahead = ahead;
   }
-  if (!best) return WaitFor{};
-  return StartOn{*best};
+  if (best == nullptr) return WaitFor{};
+  return StartOn{static_cast<std::size_t>(best - candidates.data())};
 }
 
 }  // namespace drover::balance

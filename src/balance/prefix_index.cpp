@@ -72,8 +72,9 @@ PrefixIndex::Found PrefixIndex::found(CacheId id) const {
 
 void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::uint64_t salt) {
   const auto is_here = [&](const Holder& holder) { return holder.cache == id; };
+  if (prefix.size() < kStride) return;
   ++notes_;
-  prepare();
+  if (buckets_.empty()) prepare();
   // What is new counts as read before any of the prompt is marked: all of it is equally old then.
   Cache& cache = caches_[id];
   for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {

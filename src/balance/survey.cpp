@@ -67,32 +67,40 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
 
   place.version = node.version;
   place.valid_until = valid_until(place, candidate.readiness, priced, settings, now);
-  place.habits = 0;
   const bool there = candidate.readiness != Readiness::absent;
   const bool loading = node.load && node.load->runner == &runner;
   place.free_slot = there && runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
   place.loadable = there && !loading && (!runner.resident || !runner.fits(LoadNeed{}));
   if (!priced || !there) return;
-  bool follows_habits = false;
-  place.prices = prices_of(lane, place, candidate.readiness, now, follows_habits);
-  if (follows_habits) place.habits = lane.habits.version;
+  place.prices = prices_of(lane, place, candidate.readiness, now, place.follows_habits);
+  place.tariff = tariff_of(place.prices, candidate.weight);
+}
+
+// Brings up to date what is not. Most looks find a place or two, so what is asked of all others is as little as can be.
+void Survey::refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono now) {
+  const bool new_habits = lane.habits_then != lane.habits.version;
+  lane.habits_then = lane.habits.version;
+  for (const Place& place : lane.places) {
+    const bool same = place.version == place.node->version && now < place.valid_until;
+    if (same && !(new_habits && place.follows_habits)) continue;
+    const auto index = static_cast<std::size_t>(&place - lane.places.data());
+    const Candidate& candidate = lane.candidates[index];
+    lane.usable -= candidate.readiness != Readiness::absent ? 1 : 0;
+    lane.with_free_slot -= place.free_slot ? 1 : 0;
+    lane.loadable -= place.loadable ? 1 : 0;
+    refresh(lane, index, settings, now);
+    lane.usable += candidate.readiness != Readiness::absent ? 1 : 0;
+    lane.with_free_slot += place.free_slot ? 1 : 0;
+    lane.loadable += place.loadable ? 1 : 0;
+  }
 }
 
 Survey::Room Survey::look(const Request& request, const SchedulerSettings& settings, Mono now) {
   Lane& lane = *request.lane;
   lane_ = &lane;
-  Room room;
-  usable_ = 0;
-  for (std::size_t i = 0; i < lane.places.size(); ++i) {
-    Place& place = lane.places[i];
-    const bool same_habits = place.habits == 0 || place.habits == lane.habits.version;
-    if (place.version != place.node->version || place.valid_until <= now || !same_habits) {
-      refresh(lane, i, settings, now);
-    }
-    room.free_slot |= place.free_slot;
-    room.loadable |= place.loadable;
-    usable_ += lane.candidates[i].readiness != Readiness::absent ? 1 : 0;
-  }
+  refresh_changed(lane, settings, now);
+  Room room{.free_slot = lane.with_free_slot > 0, .loadable = lane.loadable > 0};
+  usable_ = lane.usable;
   const Policy& policy = *lane.route->policy;
   own_ = request.pinned || !request.excluded.empty() || request.need != LoadNeed{} || policy.first_only();
   if (own_) list_for(request, settings, now);
@@ -132,12 +140,13 @@ void Survey::price_all(const Request& request, Mono now) {
   Lane& lane = *request.lane;
   work_ = work_of(request);
   any_cached_ = prefixes_.look_up(request.prompt.prefix, lane.salt());
-  const std::span<Candidate> all = own_ ? std::span(special_) : std::span(lane.candidates);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    Candidate& candidate = all[i];
-    if (candidate.readiness == Readiness::absent) continue;
-    candidate.cost = cost(estimate(i, now), candidate.weight);
+  if (own_ || any_cached_ || last_promise_ == promises_) {
+    const std::span<Candidate> all = own_ ? std::span(special_) : std::span(lane.candidates);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].cost = cost(estimate(i, now), all[i].weight);
+    return;
   }
+  Candidate* candidate = lane.candidates.data();
+  for (const Place& place : lane.places) candidate++->cost = place.tariff.cost(work_);
 }
 
 Estimate Survey::estimate(std::size_t candidate, Mono now) const {

@@ -48,6 +48,7 @@ class Survey {
 
  private:
   void refresh(Lane& lane, std::size_t candidate, const SchedulerSettings& settings, Mono now);
+  void refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono now);
   void list_for(const Request& request, const SchedulerSettings& settings, Mono now);
   void price_all(const Request& request, Mono now);
   double promised(const Runner& runner) const { return runner.promised_at == promises_ ? runner.promised : 0; }
