@@ -4,6 +4,7 @@
 
 #include "balance/scheduler.h"
 #include "base/allocations.h"
+#include "base/random.h"
 
 namespace drover::balance {
 namespace {
@@ -83,6 +84,37 @@ BENCHMARK(BM_DecideRoundRobin)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1
 BENCHMARK(BM_DecideByEstimate)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideByEstimateQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+
+// Prompts of so many blocks (256 bytes each) that nobody has read, and one that all nodes have: what a decision adds
+// that looks up and notes what caches hold.
+void decide_prompt(benchmark::State& state, bool known) {
+  constexpr std::uint64_t kNodes = 8;
+  Mono now = Mono{} + std::chrono::hours(1);
+  SchedulerSettings settings;
+  settings.policy = PolicyKind::earliest_finish;
+  Scheduler scheduler(settings);
+  build(scheduler, kNodes, now);
+  Actions actions;
+  std::vector<std::uint64_t> prefix(static_cast<std::size_t>(state.range(0)));
+  Random random(1);
+  std::uint64_t next = 1;
+  AllocationCounter allocations(state);
+  for (auto _ : state) {
+    now += std::chrono::microseconds(10);
+    for (std::uint64_t& hash : prefix) hash = known && next > 1 ? hash : random.next();
+    const Submission submission{.request = RequestId{next++},
+                                .model = "library/model-7:latest",
+                                .now = now,
+                                .arrival = now,
+                                .prompt = {.bytes = prefix.size() * kPrefixBlock, .prefix = prefix}};
+    const auto decision = scheduler.submit(submission, actions);
+    scheduler.finished(submission.request, std::get<Start>(decision).node, {}, std::nullopt, now, actions);
+  }
+}
+void BM_DecideNewPrompt(benchmark::State& state) { decide_prompt(state, false); }
+void BM_DecideKnownPrompt(benchmark::State& state) { decide_prompt(state, true); }
+BENCHMARK(BM_DecideNewPrompt)->ArgName("blocks")->Arg(4)->Arg(16)->Arg(256)->Arg(1600);
+BENCHMARK(BM_DecideKnownPrompt)->ArgName("blocks")->Arg(4)->Arg(16)->Arg(256)->Arg(1600);
 
 // A poll every five seconds of each node, and a tick ten times a second, must not be felt.
 void BM_Poll(benchmark::State& state) {

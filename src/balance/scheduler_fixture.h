@@ -16,11 +16,18 @@ namespace drover::balance::testing {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// A policy that goes by counts alone, so that a test can say who starts where.
+inline SchedulerSettings by_counts() {
+  SchedulerSettings settings;
+  settings.policy = PolicyKind::least_connections;
+  return settings;
+}
+
 // A scheduler with a clock that is moved by hand. What it decided is kept as short lines, such as "grant 7 on 1", until
 // `said()` takes them.
 class Fleet {
  public:
-  explicit Fleet(const SchedulerSettings& settings = {}) : scheduler(settings) {}
+  explicit Fleet(const SchedulerSettings& settings = by_counts()) : scheduler(settings) {}
 
   // A healthy node with fixed slots.
   void node(std::uint64_t id, unsigned slots, double weight = 1) {

@@ -86,6 +86,7 @@ class Observer {
  private:
   static SchedulerSettings make_settings() {
     SchedulerSettings settings;
+    settings.policy = PolicyKind::least_connections;
     settings.max_queue = 40;
     settings.queue_timeout = seconds(60);
     return settings;

@@ -8,6 +8,7 @@
 namespace drover::balance {
 namespace {
 
+using testing::by_counts;
 using testing::Fleet;
 using testing::milliseconds;
 using testing::seconds;
@@ -156,7 +157,7 @@ TEST(Scheduler, row_1_refuses_when_every_holder_is_offline_waiting_requests_too)
 }
 
 TEST(Scheduler, refuses_one_more_than_the_queue_holds) {
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.max_queue = 3;
   Fleet fleet(settings);
   fleet.node(0, 1);
@@ -168,7 +169,7 @@ TEST(Scheduler, refuses_one_more_than_the_queue_holds) {
 }
 
 TEST(Scheduler, says_when_to_come_back) {
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.max_queue = 10;
   Fleet fleet(settings);
   fleet.node(0, 1);
@@ -260,7 +261,7 @@ TEST(Scheduler, a_retry_avoids_the_excluded_node) {
 }
 
 TEST(Scheduler, a_request_whose_node_was_lost_returns_to_its_old_place_though_the_queue_is_full) {
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.max_queue = 2;
   Fleet fleet(settings);
   for (std::uint64_t id = 0; id < 2; ++id) {
@@ -732,7 +733,7 @@ TEST(Scheduler, a_snapshot_in_parts_has_all_nodes_and_models_once) {
 // ---- routes
 
 TEST(Scheduler, a_route_decides_who_may_serve_its_models) {
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.routes = {{.model = "b*", .policy = PolicyKind::round_robin, .nodes = {"node-2"}}};
   Fleet fleet(settings);
   fleet.node(1, 4);
@@ -745,7 +746,7 @@ TEST(Scheduler, a_route_decides_who_may_serve_its_models) {
 }
 
 TEST(Scheduler, a_manual_route_holds_for_its_node_and_takes_the_next_when_that_is_down) {
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.routes = {{.model = "a", .policy = PolicyKind::manual, .nodes = {"node-2", "node-1"}}};
   Fleet fleet(settings);
   for (const std::uint64_t id : {1UZ, 2UZ, 3UZ}) {
@@ -767,7 +768,7 @@ TEST(Scheduler, a_route_that_comes_sends_away_who_has_nowhere_to_go) {
   fleet.has(1, {"a*"});
   EXPECT_EQ(fleet.submit(1, "a"), "on 1 (only_one)");
   EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
-  SchedulerSettings settings;
+  SchedulerSettings settings = by_counts();
   settings.routes = {{.model = "a", .nodes = {"node-9"}}};
   fleet.scheduler.update_settings(settings);
   Actions actions;

@@ -13,7 +13,7 @@ namespace drover::balance {
 // What is decided otherwise for some models.
 struct RouteSettings {
   std::string model;  // a pattern (api/model_pattern.h)
-  PolicyKind policy = PolicyKind::least_connections;
+  PolicyKind policy = PolicyKind::earliest_finish;
   std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
 
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
@@ -25,7 +25,7 @@ struct SchedulerSettings {
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;
   HealthSettings health;
-  PolicyKind policy = PolicyKind::least_connections;
+  PolicyKind policy = PolicyKind::earliest_finish;
   std::vector<RouteSettings> routes{};                     // the first that fits a model; `policy` for all others
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free

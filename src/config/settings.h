@@ -93,7 +93,7 @@ struct DroverSettings {
   bool insecure = false;     // listen beyond this machine without keys and TLS
   bool allow_cloud = false;  // models whose prompts leave the building
   unsigned workers = 0;      // 0: one a core
-  balance::PolicyKind policy = balance::PolicyKind::least_connections;
+  balance::PolicyKind policy = balance::PolicyKind::earliest_finish;
   std::vector<balance::RouteSettings> routes;  // what is decided otherwise for some models
   std::vector<fleet::NodeSpec> nodes;  // ids are their places in this list; the gateway keeps ids stable over reloads
   std::vector<std::string> hosts;      // names the listeners answer to, beside those of guard::HostRules

@@ -20,7 +20,7 @@ class Status(CommandTest):
         done = self.drover("status", "--admin", gateway.admin.removeprefix("http://"))
         self.assertEqual((done.code, done.errors), (0, ""))
         self.assertNotIn("\x1b", done.output, "no colours in a pipe")
-        for what, value in [("Endpoint", gateway.url), ("Admin", gateway.admin), ("Policy", "least_connections"),
+        for what, value in [("Endpoint", gateway.url), ("Admin", gateway.admin), ("Policy", "earliest_finish"),
                             ("Requests", "1 accepted: 1 ok, 0 open"), ("Queue", "0 waiting, 0 in flight")]:
             self.assertRegex(done.output, rf"(?m)^{what} +{value}")
         self.assertRegex(done.output, rf"(?m)^node-1 +stable +0/4 +0 +{MODEL}$")
