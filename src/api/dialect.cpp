@@ -42,6 +42,7 @@ constexpr ReasonTraits kReasons[] = {
     {Reason::header_name, "header_name", 400, false, false},
     {Reason::host, "host", 400, false, false},
     {Reason::origin, "origin", 403, false, false},
+    {Reason::tenant, "tenant", 400, false, false},
     {Reason::headers_too_large, "headers_too_large", 431, false, false},
     {Reason::request_line, "request_line", 400, false, false},
     {Reason::path, "path", 400, false, false},

@@ -54,6 +54,7 @@ enum class Reason : std::uint8_t {
   header_name,
   host,
   origin,
+  tenant,
   headers_too_large,
   request_line,
   path,

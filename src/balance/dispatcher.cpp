@@ -1,10 +1,10 @@
 #include "balance/dispatcher.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "balance/cold_start.h"
 #include "balance/estimate.h"
+#include "balance/fading_rate.h"
 #include "base/check.h"
 
 namespace drover::balance {
@@ -24,6 +24,7 @@ Duration to_duration(double seconds) {
 
 Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
     : settings(initial),
+      tenants(initial.tenants),
       routes(initial),
       budget(initial.retry_budget),
       prefixes(initial.prefix_entries),
@@ -38,6 +39,7 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
     }
   }
   settings = changed;
+  tenants.configure(changed.tenants);
   routes = Routes(changed);
   for (auto& [model, lane] : lanes) find_route(lane);
   budget.set_settings(changed.retry_budget);
@@ -97,7 +99,7 @@ std::optional<Refused> Dispatcher::stranded(Mono now) const {
   return Refused{.why = Why::load_failed, .retry_after = std::max(soonest - now, kSoonest)};
 }
 
-void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
+void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono now) {
   Node& node = *bound.place->node;
   Runner& runner = *bound.place->runner;
   CHECK(request.node == nullptr && runner.in_flight < runner.slots.slots());
@@ -109,11 +111,12 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   request.recoveries_at_start = node.recoveries;
   request.batch_at_start = ++node.in_flight;
   ++request.lane->running;
+  request.lane->line.started(request, waited, now);
   request.lane->previous = node.spec.id;
   if (runner.claimant != nullptr) ++runner.starts_past_claim;
   node.changed();
 
-  const double kept = std::exp(-seconds(now - runner.last_start) / seconds(kRateWindow));
+  const double kept = kept_after(now - runner.last_start, kRateWindow);
   runner.start_rate = runner.start_rate * kept + 1 / seconds(kRateWindow);
   runner.last_start = now;
   request.behind = std::exchange(runner.running, &request);
@@ -122,19 +125,20 @@ void Dispatcher::start(Request& request, const Bound& bound, Mono now) {
   if (request.lane->route->policy->estimates()) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
     request.found = bound.found;
-    prefixes.note(runner.cache, request.prompt.prefix, request.lane->salt());
+    prefixes.note(runner.cache, request.prompt.prefix, request.salt);
   }
   request.prompt.prefix = {};
   request.prefix = {};
 }
 
-void Dispatcher::stop(Request& request, Mono now) {
+void Dispatcher::stop(Request& request, double tokens, Mono now) {
   CHECK(request.node != nullptr && request.runner->in_flight > 0 && request.node->in_flight > 0);
   request.node->changed();
   --request.runner->in_flight;
   --request.node->in_flight;
   if (request.recoveries_at_start != request.node->recoveries) --request.node->stragglers;
   --request.lane->running;
+  request.lane->line.ended(request, tokens);
   request.runner->note_end(now);
   (request.before == nullptr ? request.runner->running : request.before->behind) = request.behind;
   if (request.behind != nullptr) request.behind->before = request.before;
@@ -142,17 +146,17 @@ void Dispatcher::stop(Request& request, Mono now) {
   request.node = nullptr;
   request.runner = nullptr;
 
-  recent_ends_ = 1 + recent_ends_ * std::exp(-seconds(now - counted_at_) / seconds(kRecent));
+  recent_ends_ = 1 + recent_ends_ * kept_after(now - counted_at_, kRecent);
   counted_at_ = now;
 }
 
-std::size_t Dispatcher::join_line(Request& request, Mono now) {
+void Dispatcher::join_line(Request& request, Mono now) {
   request.deadline = std::min(request.deadline, after(now, settings.queue_timeout));
   deadlines_.emplace(request.deadline, request.id);
   ++waiting;
   request.prefix.assign(request.prompt.prefix.begin(), request.prompt.prefix.end());
   request.prompt.prefix = request.prefix;
-  return request.lane->line.join(request);
+  request.lane->line.join(request, now);
 }
 
 void Dispatcher::leave_line(Request& request) {
@@ -189,10 +193,21 @@ void Dispatcher::refuse(Request& request, const Refused& refused, Actions& actio
 }
 
 Duration Dispatcher::retry_after(Mono now) const {
-  const double ends = recent_ends_ * std::exp(-seconds(now - counted_at_) / seconds(kRecent));
+  const double ends = recent_ends_ * kept_after(now - counted_at_, kRecent);
   if (ends < 1) return kUnknownWait;
   const double wait = static_cast<double>(waiting + 1) / ends * seconds(kRecent);
   return to_duration(std::clamp(wait, seconds(kSoonest), seconds(kLatest)));
+}
+
+Duration Dispatcher::retry_after(const Lane& lane, Tenant& tenant, Priority priority, Mono now) const {
+  const auto wait = lane.line.wait_of_next(tenant, priority, now);
+  if (!wait) return retry_after(now);
+  return to_duration(std::clamp(*wait, seconds(kSoonest), seconds(kLatest)));
+}
+
+std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono now) const {
+  const auto wait = request.lane->line.wait(request, now);
+  return wait ? std::optional(to_duration(*wait)) : std::nullopt;
 }
 
 // ---- loads
@@ -251,7 +266,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
     consider_load(*lane.claimant, 0, now, actions);
   }
   std::size_t before = 0;
-  for (Request* request = lane.line.first(); request != nullptr && before < kLookahead; request = request->behind) {
+  for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
     if (!survey(*request, now).loadable) return;
     if (request != lane.claimant) consider_load(*request, before, now, actions);
     ++before;
@@ -274,17 +289,18 @@ Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) 
 
 Dispatcher::Room Dispatcher::fill_in_order(Lane& lane, Mono now, Actions& actions) {
   Room room;
-  Request* request = lane.line.first();
-  for (std::size_t passed_over = 0; request != nullptr && passed_over < kLookahead;) {
-    Request* behind = request->behind;
-    room = survey(*request, now);
+  for (bool granted = true; granted && !lane.line.empty();) {
+    granted = false;
+    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
     if (!room.free_slot) break;
-    if (const auto bound = best(*request, now)) {
+    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+      room = survey(*request, now);
+      if (!room.free_slot) return room;
+      const auto bound = best(*request, now);
+      if (!bound) continue;
       grant(*request, *bound, now, actions);
-    } else {
-      ++passed_over;
+      granted = true;
     }
-    request = behind;
   }
   return room;
 }
@@ -298,19 +314,21 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
     Request* chosen = nullptr;
     Bound bound{};
     std::size_t looked_at = 0;
-    for (Request* request = lane.line.first(); request != nullptr && looked_at < kLookahead;
-         request = request->behind) {
-      room = survey(*request, now);
-      if (!room.free_slot) return room;
+    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
+    if (!room.free_slot) return room;
+    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+      survey(*request, now);
       const auto its = best(*request, now);
       ++looked_at;
       if (!its) continue;
-      if (chosen == nullptr || its->estimate.saved > bound.estimate.saved) {
+      // What a cache has of a prompt moves it before its equals only.
+      const bool equal = chosen == nullptr || (request->flow == chosen->flow && request->priority == chosen->priority);
+      if (chosen == nullptr || (equal && its->estimate.saved > bound.estimate.saved)) {
         chosen = request;
         bound = *its;
       }
       // Who has waited long enough goes first whatever the others save.
-      if (looked_at >= most || (request == lane.line.first() && now - request->arrival >= patience())) break;
+      if (looked_at >= most || (looked_at == 1 && now - request->arrival >= patience())) break;
     }
     if (chosen == nullptr) break;
     grant(*chosen, bound, now, actions);
@@ -333,12 +351,13 @@ void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
 
 void Dispatcher::grant(Request& request, const Bound& bound, Mono now, Actions& actions) {
   leave_line(request);
-  start(request, bound, now);
+  start(request, bound, true, now);
   actions.push_back(Grant{.request = request.id, .node = bound.place->node->spec.id, .reason = bound.reason});
 }
 
 void Dispatcher::dispatch_collected(Mono now, Actions& actions) {
-  std::ranges::sort(to_dispatch_, {}, [](const Lane* lane) { return lane->line.first()->arrival; });
+  std::ranges::sort(to_dispatch_, {},
+                    [](const Lane* lane) { return std::pair(lane->line.top(), lane->line.oldest()); });
   // Slots first, for all: a load may take a runner away from those that could have used it as it is.
   for (Lane*& lane : to_dispatch_) {
     if (!fill_slots(*lane, now, actions).loadable) lane = nullptr;
@@ -374,16 +393,13 @@ void Dispatcher::dispatch_lane(Lane& lane, Mono now, Actions& actions) {
 
 void Dispatcher::refuse_stranded(Lane& lane, Mono now, Actions& actions) {
   bool plain_has_hope = false;  // a request that may go anywhere was seen to have somewhere to go
-  for (Request* request = lane.line.first(); request != nullptr;) {
-    Request* behind = request->behind;
+  for (Request* request : lane.line.first(lane.line.size(), now, settings.aging)) {
     const bool plain = request->excluded.empty() && !request->pinned;
-    if (!plain || !plain_has_hope) {
-      survey(*request, now);
-      const auto refused = stranded(now);
-      if (refused) refuse(*request, *refused, actions);
-      plain_has_hope |= plain && !refused;
-    }
-    request = behind;
+    if (plain && plain_has_hope) continue;
+    survey(*request, now);
+    const auto refused = stranded(now);
+    if (refused) refuse(*request, *refused, actions);
+    plain_has_hope |= plain && !refused;
   }
 }
 

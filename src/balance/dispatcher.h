@@ -35,6 +35,7 @@ class Dispatcher {
 
   // The state, open to the events.
   SchedulerSettings settings;
+  Tenants tenants;
   std::map<NodeId, Node> nodes;                    // addresses last
   std::map<std::string, Lane, std::less<>> lanes;  // addresses last
   RequestTable requests;
@@ -63,18 +64,20 @@ class Dispatcher {
   std::optional<Bound> best(const Request& request, Mono now);
   // Why it can never start as things are: nobody healthy is left, or all have just failed to load its model.
   std::optional<Refused> stranded(Mono now) const;
+  // What it asks for.
+  const Work& work() const { return survey_.work(); }
   // So many requests wait of which no other look knew (Survey::promise_busy).
   void promise_busy(std::size_t count, Mono now) { survey_.promise_busy(count, now); }
   // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
 
-  // Gives it a slot; it waits no more if it did.
-  void start(Request& request, const Bound& bound, Mono now);
-  std::size_t join_line(Request& request, Mono now);
+  // Gives it a slot. `waited`: it stood in the line until now.
+  void start(Request& request, const Bound& bound, bool waited, Mono now);
+  void join_line(Request& request, Mono now);
   void leave_line(Request& request);
-  // Frees the slot.
-  void stop(Request& request, Mono now);
+  // Frees the slot. `tokens`: that it took (served_tokens).
+  void stop(Request& request, double tokens, Mono now);
   void release_claim(Request& request);
   // Neither waits nor runs any more.
   void forget(Request& request);
@@ -100,8 +103,12 @@ class Dispatcher {
   void end_load(Node& node);
   // Gone, if nothing of it is left; to be asked whenever it may have lost its last place, request or load.
   void forget_if_empty(Lane& lane);
-  // When a client whose request found no place may come back.
+  // When a client whose request found no place may come back: by how fast all lines move.
   Duration retry_after(Mono now) const;
+  // The same of one that would have joined this line.
+  Duration retry_after(const Lane& lane, Tenant& tenant, Priority priority, Mono now) const;
+  // Until it starts, if it is known how fast its line moves.
+  std::optional<Duration> expected_wait(const Request& request, Mono now) const;
 
  private:
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.

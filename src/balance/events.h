@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "balance/health.h"
+#include "balance/priority.h"
 #include "balance/slots.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -77,8 +78,10 @@ struct Submission {
   LoadNeed need{};
   std::span<const NodeId> excluded{};  // tried in vain; read during the call only
   RetryKind retry = RetryKind::first;
-  std::optional<NodeId> pinned{};  // this node or none
-  std::uint64_t affinity = 0;      // PickContext::affinity
+  std::optional<NodeId> pinned{};      // this node or none
+  std::uint64_t affinity = 0;          // PickContext::affinity
+  std::string_view tenant{};           // who asks; empty: one of those without a name. Read during the call only
+  std::optional<Priority> priority{};  // else that of the tenant
   Prompt prompt{};
 };
 
@@ -92,9 +95,10 @@ enum class Why : std::uint8_t {
   no_such_model,  // no node ever said that it has it
   no_backend,     // nodes have it, but none that is healthy and not excluded
   queue_full,
-  budget_exhausted,  // too many retries already
-  deadline,          // of the request, or the longest wait in the queue
-  load_failed,       // every node that could serve it has just failed to load it
+  tenant_queue_full,  // so many of this tenant wait already
+  budget_exhausted,   // too many retries already
+  deadline,           // of the request, or the longest wait in the queue
+  load_failed,        // every node that could serve it has just failed to load it
 };
 std::string_view name(Why why);
 
@@ -105,7 +109,8 @@ struct Start {
 };
 // A Grant or Refuse follows, unless cancelled() comes first.
 struct Queued {
-  std::size_t position;  // in the line for its model, from 1
+  std::size_t position;            // so many go before it, and itself, as things are
+  std::optional<Duration> wait{};  // until it starts, by how fast its line moves; none: nothing is known of that
 };
 // The scheduler knows nothing of the request any more.
 struct Refused {

@@ -1,8 +1,9 @@
 #include "balance/health.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+
+#include "balance/fading_rate.h"
 
 namespace drover::balance {
 
@@ -43,7 +44,7 @@ std::optional<HealthStep> HealthTracker::observe(Evidence evidence, bool last_ca
 }
 
 void HealthTracker::count(Evidence evidence, Mono now) {
-  const double fade = std::exp(-seconds(now - counted_at_) / seconds(settings_.window));
+  const double fade = kept_after(now - counted_at_, settings_.window);
   recent_results_ *= fade;
   recent_failures_ *= fade;
   counted_at_ = now;

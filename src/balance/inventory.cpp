@@ -44,7 +44,7 @@ std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const Mod
     runner.seen_resident |= model.resident;
     if (model.context > 0) runner.context = model.context;
     if (model.slots_hint) runner.slots.hint(*model.slots_hint);
-    const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model);
+    const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model, dispatcher.tenants);
     Lane& lane = entry->second;
     if (is_new) {
       lane.model = model.model;

@@ -6,34 +6,6 @@
 
 namespace drover::balance {
 
-std::size_t Line::join(Request& request) {
-  Request* before = last_;
-  std::size_t position = size_ + 1;
-  if (before != nullptr && request.arrival < before->arrival) {
-    before = nullptr;
-    position = 1;
-    for (Request* other = first_; other->arrival <= request.arrival; other = other->behind) {
-      before = other;
-      ++position;
-    }
-  }
-  request.before = before;
-  request.behind = before == nullptr ? first_ : before->behind;
-  (before == nullptr ? first_ : before->behind) = &request;
-  (request.behind == nullptr ? last_ : request.behind->before) = &request;
-  ++size_;
-  if (request.need != LoadNeed{}) ++special_needs_;
-  return position;
-}
-
-void Line::leave(Request& request) {
-  (request.before == nullptr ? first_ : request.before->behind) = request.behind;
-  (request.behind == nullptr ? last_ : request.behind->before) = request.before;
-  request.before = request.behind = nullptr;
-  --size_;
-  if (request.need != LoadNeed{}) --special_needs_;
-}
-
 void Lane::places_changed() {
   candidates.resize(places.size());
   usable = with_free_slot = loadable = 0;

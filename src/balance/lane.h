@@ -8,6 +8,7 @@
 
 #include "balance/estimate.h"
 #include "balance/events.h"
+#include "balance/line.h"
 #include "balance/model_habits.h"
 #include "balance/policy.h"
 #include "balance/request_table.h"
@@ -15,28 +16,6 @@
 #include "base/ids.h"
 
 namespace drover::balance {
-
-// Requests by arrival; of equals the one that joined first. The order of classes and tenants will come in here.
-class Line {
- public:
-  Request* first() const { return first_; }
-  Request* last() const { return last_; }
-  std::size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
-  // How many of them need other options than a node's own defaults.
-  std::size_t special_needs() const { return special_needs_; }
-
-  // Returns the position, from 1. Cost: O(1) for the newest; a requeued request is looked for a place from the front,
-  // since it is old.
-  std::size_t join(Request& request);
-  void leave(Request& request);
-
- private:
-  Request* first_ = nullptr;
-  Request* last_ = nullptr;
-  std::size_t size_ = 0;
-  std::size_t special_needs_ = 0;
-};
 
 // A node that can serve the model, and the runner that would.
 struct Place {
@@ -58,6 +37,8 @@ struct Place {
 };
 
 struct Lane {
+  explicit Lane(Tenants& tenants) : line(tenants) {}
+
   std::string model;
   const Route* route = nullptr;       // never null in a dispatcher
   std::vector<Place> places;          // by node id; after a change of it: places_changed()

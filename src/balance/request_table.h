@@ -14,6 +14,7 @@
 
 namespace drover::balance {
 
+struct Flow;
 struct Lane;
 struct Node;
 struct Runner;
@@ -33,7 +34,14 @@ struct Request {
   Prompt prompt;  // its prefix: the submission's own, or while it waits, `prefix`
   std::vector<std::uint64_t> prefix;
 
-  // Neighbours in its line, or among those that run on its runner.
+  // Of its line (line.h).
+  Flow* flow = nullptr;
+  Priority priority = Priority::normal;
+  double tokens = 0;
+  std::uint64_t joined = 0;  // in this order
+  std::uint64_t salt = 0;    // of its beginnings in the prefix index
+
+  // Neighbours in its flow, or among those that run on its runner.
   Request* before = nullptr;
   Request* behind = nullptr;
 

@@ -4,7 +4,6 @@
 
 #include <map>
 
-#include "balance/lane.h"
 #include "base/random.h"
 
 namespace drover::balance {
@@ -34,37 +33,6 @@ TEST(RequestTable, agrees_with_a_map_whatever_happens) {
     }
     ASSERT_EQ(table.size(), model.size());
   }
-}
-
-TEST(Line, keeps_the_order_of_arrival_and_puts_the_requeued_in_their_old_place) {
-  RequestTable table;
-  Line line;
-  const auto join = [&](std::uint64_t id, int arrival) {
-    Request& request = table.add(RequestId{id});
-    request.arrival = Mono{} + std::chrono::seconds(arrival);
-    return line.join(request);
-  };
-  const auto order = [&] {
-    std::string ids;
-    for (const Request* request = line.first(); request != nullptr; request = request->behind) {
-      ids += std::to_string(request->id.value) + " ";
-    }
-    return ids;
-  };
-  EXPECT_EQ(join(1, 10), 1U);
-  EXPECT_EQ(join(2, 20), 2U);
-  EXPECT_EQ(join(3, 20), 3U);
-  EXPECT_EQ(join(4, 15), 2U);
-  EXPECT_EQ(join(5, 5), 1U);
-  EXPECT_EQ(order(), "5 1 4 2 3 ");
-  for (const std::uint64_t id : {4U, 5U, 3U}) line.leave(*table.find(RequestId{id}));
-  EXPECT_EQ(order(), "1 2 ");
-  EXPECT_EQ(join(6, 30), 3U);
-  EXPECT_EQ(order(), "1 2 6 ");
-  for (const std::uint64_t id : {1U, 2U, 6U}) line.leave(*table.find(RequestId{id}));
-  EXPECT_TRUE(line.empty());
-  EXPECT_EQ(join(7, 1), 1U);
-  EXPECT_EQ(order(), "7 ");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "balance/scheduler.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "balance/dispatcher.h"
@@ -62,6 +63,30 @@ void learn_slots(const Request& request, const NodeDurations& durations, Mono no
     sample.first_end = runner.ends[request.ended_at_start % runner.ends.size()] - request.started;
   }
   runner.slots.observe(sample, now);
+}
+
+// Does its place in the queue not exist? One that comes again since its node was lost had one already.
+std::optional<Why> queue_full(const Dispatcher& dispatcher, const Submission& submission) {
+  if (submission.retry == RetryKind::lost_node) return std::nullopt;
+  if (dispatcher.waiting >= dispatcher.settings.max_queue) return Why::queue_full;
+  const bool named = !submission.tenant.empty();
+  if (named && dispatcher.tenants.waiting(submission.tenant) >= dispatcher.settings.max_queue_each) {
+    return Why::tenant_queue_full;
+  }
+  return std::nullopt;
+}
+
+// What an attempt put on its tenant's account (served_tokens). What the node did not say is the part of the expected
+// tokens for which there was time; a node's failure is not the tenant's.
+double tokens_taken(const Request& request, const Outcome& outcome, const std::optional<NodeDurations>& durations,
+                    Mono now) {
+  if (durations) {
+    return served_tokens(static_cast<double>(durations->prompt_tokens), static_cast<double>(durations->eval_tokens));
+  }
+  if (outcome.kind == Outcome::Kind::node_failed) return 0;
+  const double expected = seconds(request.expected_end - request.started);
+  const double part = expected <= 0 ? 1 : std::min(1.0, seconds(now - request.started) / expected);
+  return part * request.tokens;
 }
 
 }  // namespace
@@ -148,9 +173,14 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   // Who waits goes first: time alone may have opened a slot since the last look.
   const bool estimates = lane.route->policy->estimates();
   if (lane.line.size() < kLookahead || estimates) dispatcher.dispatch_lane(lane, now, actions);
-  const bool full = submission.retry != RetryKind::lost_node && dispatcher.waiting >= dispatcher.settings.max_queue;
+  const auto full = queue_full(dispatcher, submission);
   const bool in_sight = lane.line.size() < kLookahead;
-  if (full && !in_sight) return Refused{.why = Why::queue_full, .retry_after = dispatcher.retry_after(now)};
+  Tenant& tenant = dispatcher.tenants.of(submission.tenant);
+  const Priority priority = submission.priority.value_or(tenant.priority);
+  const auto full_queue = [&] {
+    return Refused{.why = *full, .retry_after = dispatcher.retry_after(lane, tenant, priority, now)};
+  };
+  if (full && !in_sight) return full_queue();
   if (submission.retry == RetryKind::budgeted && !dispatcher.budget.take(dispatcher.requests.size())) {
     return Refused{.why = Why::budget_exhausted, .retry_after = dispatcher.retry_after(now)};
   }
@@ -165,32 +195,36 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   request.retry = submission.retry;
   request.affinity = submission.affinity;
   request.prompt = submission.prompt;
+  request.salt = lane.salt();
+  if (dispatcher.settings.tenant_caches) request.salt ^= std::hash<std::string_view>{}(submission.tenant);
 
   auto room = dispatcher.survey(request, now);
+  lane.line.admit(request, tenant, priority, served_tokens(dispatcher.work().prompt, dispatcher.work().answer));
   if (estimates && !in_sight && room.free_slot) {
     dispatcher.promise_busy(lane.line.size() - kLookahead, now);
     room = dispatcher.survey(request, now);
   }
   if (in_sight || (estimates && room.free_slot)) {
     if (const auto bound = dispatcher.best(request, now)) {
-      dispatcher.start(request, *bound, now);
+      dispatcher.start(request, *bound, false, now);
       return Start{.node = bound->place->node->spec.id, .reason = bound->reason};
     }
   }
   auto refused = dispatcher.stranded(now);
-  if (!refused && full) refused = Refused{.why = Why::queue_full, .retry_after = dispatcher.retry_after(now)};
+  if (!refused && full) refused = full_queue();
   if (refused) {
     dispatcher.forget(request);
     return *refused;
   }
 
-  const std::size_t position = dispatcher.join_line(request, now);
+  dispatcher.join_line(request, now);
+  const Queued queued{.position = lane.line.position(request), .wait = dispatcher.expected_wait(request, now)};
   if (in_sight) {
-    if (room.loadable) dispatcher.consider_load(request, position - 1, now, actions);
-  } else if (position <= kLookahead) {
+    if (room.loadable) dispatcher.consider_load(request, queued.position - 1, now, actions);
+  } else if (queued.position <= kLookahead) {
     dispatcher.dispatch_lane(lane, now, actions);
   }
-  return Queued{.position = position};
+  return queued;
 }
 
 void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
@@ -218,7 +252,7 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   // What began before an outage says nothing of the node after it.
   const bool stale = node.removed || request->recoveries_at_start != node.recoveries;
   Lane& lane = *request->lane;
-  dispatcher_->stop(*request, now);
+  dispatcher_->stop(*request, tokens_taken(*request, outcome, durations, now), now);
   dispatcher_->forget(*request);
   const auto evidence = evidence_of(outcome);
   if (evidence && !stale) note(*dispatcher_, node, *evidence, now, actions);
@@ -232,7 +266,7 @@ void Scheduler::cancelled(RequestId id, Mono now, Actions& actions) {
   if (request->node != nullptr) {
     Node& node = *request->node;
     Runner& runner = *request->runner;
-    dispatcher_->stop(*request, now);
+    dispatcher_->stop(*request, 0, now);
     dispatcher_->forget(*request);
     settle(*dispatcher_, node, runner, lane, now, actions);
     return;

@@ -5,6 +5,7 @@
 
 #include "balance/health.h"
 #include "balance/policy.h"
+#include "balance/priority.h"
 #include "balance/retry_budget.h"
 #include "base/clock.h"
 
@@ -19,8 +20,20 @@ struct RouteSettings {
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
 
+struct TenantSettings {
+  std::string name;
+  unsigned weight = 1;
+  Priority priority = Priority::normal;  // of its requests that name none
+
+  friend bool operator==(const TenantSettings&, const TenantSettings&) = default;
+};
+
 struct SchedulerSettings {
   std::size_t max_queue = 1000;                        // waiting requests, all models together
+  std::size_t max_queue_each = 250;                    // of each tenant that has a name
+  std::vector<TenantSettings> tenants{};               // any other name has the defaults
+  bool tenant_caches = false;                          // what one has in a cache moves no request of another
+  Duration aging = std::chrono::seconds(30);           // the longest wait of a lower class before it gets a share
   Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;

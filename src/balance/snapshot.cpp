@@ -40,7 +40,7 @@ NodeSnapshot node_snapshot(const Node& node, Mono now) {
 
 ModelSnapshot model_snapshot(const Lane& lane) {
   ModelSnapshot copy{.model = lane.model, .waiting = lane.line.size(), .in_flight = lane.running};
-  if (!lane.line.empty()) copy.oldest = lane.line.first()->arrival;
+  if (!lane.line.empty()) copy.oldest = lane.line.oldest();
   return copy;
 }
 

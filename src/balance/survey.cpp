@@ -68,9 +68,12 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   place.version = node.version;
   place.valid_until = valid_until(place, candidate.readiness, priced, settings, now);
   const bool there = candidate.readiness != Readiness::absent;
-  const bool loading = node.load && node.load->runner == &runner;
-  place.free_slot = there && runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
-  place.loadable = there && !loading && (!runner.resident || !runner.fits(LoadNeed{}));
+  place.free_slot = candidate.readiness == Readiness::ready;
+  place.loadable = false;
+  if (there && !place.free_slot && !(node.load && node.load->runner == &runner)) {
+    place.free_slot = runner.resident && runner.in_flight < runner.slots.slots() && node.admits(now);
+    place.loadable = !runner.resident || !runner.fits(LoadNeed{});
+  }
   if (!priced || !there) return;
   place.prices = prices_of(lane, place, candidate.readiness, now, place.follows_habits);
   place.tariff = tariff_of(place.prices, candidate.weight);
@@ -98,6 +101,7 @@ void Survey::refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono
 Survey::Room Survey::look(const Request& request, const SchedulerSettings& settings, Mono now) {
   Lane& lane = *request.lane;
   lane_ = &lane;
+  work_ = work_of(request);
   refresh_changed(lane, settings, now);
   Room room{.free_slot = lane.with_free_slot > 0, .loadable = lane.loadable > 0};
   usable_ = lane.usable;
@@ -138,8 +142,7 @@ void Survey::list_for(const Request& request, const SchedulerSettings& settings,
 
 void Survey::price_all(const Request& request, Mono now) {
   Lane& lane = *request.lane;
-  work_ = work_of(request);
-  any_cached_ = prefixes_.look_up(request.prompt.prefix, lane.salt());
+  any_cached_ = prefixes_.look_up(request.prompt.prefix, request.salt);
   if (own_ || any_cached_ || last_promise_ == promises_) {
     const std::span<Candidate> all = own_ ? std::span(special_) : std::span(lane.candidates);
     for (std::size_t i = 0; i < all.size(); ++i) all[i].cost = cost(estimate(i, now), all[i].weight);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "balance/tenants.h"
 #include "base/ascii.h"
 #include "guard/host.h"
 #include "guard/origin.h"
+#include "http/head_syntax.h"
 
 namespace drover::config {
 namespace {
@@ -151,6 +153,53 @@ void bind_routes(Binder& binder, std::vector<balance::RouteSettings>& routes) {
                .element = [&](Binder& inner, std::size_t i) { bind_route(inner, routes[i]); }});
 }
 
+void bind_ranges(Binder& binder, Item item, std::vector<net::AddressRange>& ranges) {
+  std::vector<std::string> current;
+  for (const net::AddressRange& range : ranges) current.push_back(net::to_text(range));
+  bool given = false;
+  binder.texts(item, current, [&](std::string_view text) -> std::optional<std::string> {
+    if (!std::exchange(given, true)) ranges.clear();
+    auto parsed = net::parse_address_range(text);
+    if (!parsed) return parsed.error().detail;
+    ranges.push_back(*parsed);
+    return std::nullopt;
+  });
+}
+
+void bind_tenant(Binder& binder, balance::TenantSettings& tenant) {
+  binder.text({"name", "as its proxy says it"}, tenant.name, [&](std::string_view text) -> std::optional<std::string> {
+    if (!balance::is_tenant_name(text)) {
+      return fmt::format("expected a name of visible ASCII without blanks, {} bytes at most",
+                         balance::kLongestTenantName);
+    }
+    tenant.name = text;
+    return std::nullopt;
+  });
+  binder.whole({"weight", "its share of the tokens, while others wait, too"}, tenant.weight, 1, 1000);
+  auto priority = static_cast<std::size_t>(tenant.priority);
+  binder.choice({"priority", "of its requests that name none"}, priority, balance::kPriorityNames);
+  tenant.priority = static_cast<balance::Priority>(priority);
+}
+
+void bind_tenants(Binder& binder, std::vector<balance::TenantSettings>& tenants) {
+  binder.list({"tenants", "those that are not like all others"},
+              {.count = tenants.size(),
+               .shorthand = "name",
+               .resize = [&](std::size_t count) { tenants.assign(count, {}); },
+               .element = [&](Binder& inner, std::size_t i) { bind_tenant(inner, tenants[i]); }});
+}
+
+void bind_header(Binder& binder, Item item, std::string& header) {
+  binder.text(item, header, [&](std::string_view text) -> std::optional<std::string> {
+    if (!http::is_token(text) || text.size() > kLongestName) {
+      return fmt::format("expected the name of a header field, such as x-forwarded-user, {} bytes at most",
+                         kLongestName);
+    }
+    header = text;
+    return std::nullopt;
+  });
+}
+
 void bind_bytes(Binder& binder, Item item, std::size_t& value, Bytes least, Bytes most) {
   Bytes size{value};
   binder.size(item, size, least, most);
@@ -165,6 +214,8 @@ void bind_limits(Binder& binder, Limits& limits) {
   binder.size({"stream_buffer", "what a slow client has not taken, before its node waits"}, limits.stream_buffer,
               64_KiB, 64_MiB);
   binder.whole({"queue", "requests that wait for a slot"}, limits.queue, 0, 1'000'000);
+  binder.whole({"queue_per_tenant", "of those, for each tenant that has a name"}, limits.queue_per_tenant, 0,
+               1'000'000);
   binder.whole({"prompt_beginnings", "remembered, to find who has them in a cache"}, limits.prompt_beginnings, 64,
                16'000'000);
   binder.whole_or_auto({"connections", "of clients; half of the descriptor limit less 100"}, limits.connections, 16,
@@ -185,6 +236,8 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration({"connect", "to a node"}, timeouts.connect, milliseconds(10), minutes(1));
   binder.duration({"probe", "for a node's answer to a probe"}, timeouts.probe, milliseconds(100), minutes(5));
   binder.duration({"queue", "for a slot"}, timeouts.queue, milliseconds(1), hours(24));
+  binder.duration({"aging", "of a request of lower priority, before it gets a part of the slots"}, timeouts.aging,
+                  milliseconds(0), hours(24));
   binder.duration({"spill", "for a better node while another one is free"}, timeouts.spill, milliseconds(0), hours(1));
   binder.duration({"silence", "of a node after its first byte"}, timeouts.silence, milliseconds(100), hours(24));
   binder.duration({"client_stall", "of a client that takes nothing"}, timeouts.client_stall, milliseconds(100),
@@ -234,6 +287,12 @@ void bind(Binder& binder, DroverSettings& settings) {
   bind_nodes(binder, settings.nodes);
   bind_names(binder, {"hosts", "names under which clients reach the gateway"}, settings.hosts, check_host);
   bind_names(binder, {"origins", "web pages that may use the gateway"}, settings.origins, check_origin);
+  bind_ranges(binder, {"trusted_proxies", "addresses of those that may say who asks"}, settings.trusted_proxies);
+  bind_header(binder, {"tenant_header", "where they say it; x-drover-priority says how urgent it is"},
+              settings.tenant_header);
+  bind_tenants(binder, settings.tenants);
+  binder.flag({"separate_caches", "choose nodes as if no tenant's prompts were in a cache for another"},
+              settings.separate_caches);
   bind_access_log(binder, {"access_log", "one line of JSON for each request"}, settings.access_log);
   binder.section({"limits", "how much"}, [&](Binder& inner) { bind_limits(inner, settings.limits); });
   binder.section({"timeouts", "how long"}, [&](Binder& inner) { bind_timeouts(inner, settings.timeouts); });

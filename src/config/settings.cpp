@@ -86,6 +86,7 @@ std::expected<DroverSettings, std::vector<ConfigError>> parse_settings(std::stri
   reader.finish();
   require(state, document->root, "nodes", "url", "[http://]host[:port][/prefix]");
   require(state, document->root, "routes", "model", "a name or a pattern such as llama3.2:* or *");
+  require(state, document->root, "tenants", "name", "what stands in the tenant header");
   complete_nodes(settings.nodes);
   if (state.faults.empty()) {  // else half of what follows would be consequences
     state.faults = check_settings(settings);
@@ -118,6 +119,10 @@ std::string to_yaml(const DroverSettings& settings) {
 balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   balance::SchedulerSettings scheduler;
   scheduler.max_queue = settings.limits.queue;
+  scheduler.max_queue_each = settings.limits.queue_per_tenant;
+  scheduler.tenants = settings.tenants;
+  scheduler.tenant_caches = settings.separate_caches;
+  scheduler.aging = settings.timeouts.aging;
   scheduler.queue_timeout = settings.timeouts.queue;
   scheduler.spill_delay = settings.timeouts.spill;
   scheduler.prefix_entries = settings.limits.prompt_beginnings;

@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "config/error.h"
 #include "fleet/node.h"
+#include "net/address_range.h"
 #include "net/endpoint.h"
 
 namespace drover::config {
@@ -24,6 +25,7 @@ struct Limits {
   std::optional<Bytes> buffers;            // all requests together; nullopt: see buffer_budget()
   Bytes stream_buffer = 1_MiB;             // what one client has not taken yet, before its node is no longer read
   std::size_t queue = 1000;                // waiting requests
+  std::size_t queue_per_tenant = 250;      // of each tenant that has a name
   std::size_t prompt_beginnings = 65536;   // remembered, to find who has them in a cache
   std::optional<std::size_t> connections;  // of clients; nullopt: see connection_limit()
   std::size_t head_bytes = 32 * 1024;      // of a request
@@ -42,6 +44,7 @@ struct Timeouts {
   Duration connect = std::chrono::seconds(2);
   Duration probe = std::chrono::seconds(5);
   Duration queue = std::chrono::seconds(300);
+  Duration aging = std::chrono::seconds(30);
   Duration spill = std::chrono::seconds(30);  // waiting by choice
   Duration silence = std::chrono::seconds(120);
   Duration client_stall = std::chrono::seconds(60);
@@ -98,6 +101,10 @@ struct DroverSettings {
   std::vector<fleet::NodeSpec> nodes;  // ids are their places in this list; the gateway keeps ids stable over reloads
   std::vector<std::string> hosts;      // names the listeners answer to, beside those of guard::HostRules
   std::vector<std::string> origins;    // web pages that may use the gateway, beside those of guard::OriginRules
+  std::vector<net::AddressRange> trusted_proxies;  // who may say who asks
+  std::string tenant_header = "x-drover-tenant";   // where they say it
+  std::vector<balance::TenantSettings> tenants;    // any other name has the defaults
+  bool separate_caches = false;  // whose prompts are in a cache moves requests of their own tenant only
   AccessLogSettings access_log;
   Limits limits;
   Timeouts timeouts;

@@ -107,6 +107,31 @@ TEST(Settings, are_read) {
   EXPECT_EQ(settings.health.open, 10s);
 }
 
+TEST(Settings, tenants_and_who_may_name_them) {
+  const DroverSettings settings = good(R"(
+trusted_proxies: [10.0.0.0/8, "::1"]
+tenant_header: X-Forwarded-User
+separate_caches: true
+tenants:
+  - research
+  - {name: night-batch, weight: 3, priority: low}
+limits: {queue_per_tenant: 7}
+timeouts: {aging: 1m}
+)");
+  ASSERT_EQ(settings.trusted_proxies.size(), 2U);
+  EXPECT_EQ(net::to_text(settings.trusted_proxies[0]), "10.0.0.0/8");
+  EXPECT_EQ(settings.tenant_header, "X-Forwarded-User");
+  const balance::SchedulerSettings scheduler = scheduler_settings(settings);
+  EXPECT_EQ(scheduler.tenants,
+            (std::vector<balance::TenantSettings>{
+                {.name = "research"}, {.name = "night-batch", .weight = 3, .priority = balance::Priority::low}}));
+  EXPECT_TRUE(scheduler.tenant_caches);
+  EXPECT_EQ(scheduler.max_queue_each, 7U);
+  EXPECT_EQ(scheduler.aging, 1min);
+  EXPECT_EQ(good(to_yaml(settings)).tenants, settings.tenants);
+  EXPECT_EQ(good(to_yaml(settings)).trusted_proxies, settings.trusted_proxies);
+}
+
 TEST(Settings, survive_being_written_and_read_again) {
   for (const DroverSettings& settings : {DroverSettings(), good(kGood)}) {
     DroverSettings again = good(to_yaml(settings));
@@ -169,6 +194,14 @@ constexpr FaultCase kFaults[] = {
     {"origins: [localhost]",
      "drover.yaml:1:11: origins[0]: \"localhost\" is no origin; expected for example https://app.example.org, "
      "http://localhost:* or *\n"},
+    {"trusted_proxies: [10.0.0.1/8]",
+     "drover.yaml:1:19: trusted_proxies[0]: \"10.0.0.1/8\" has bits behind its first 8; expected an address or a range "
+     "such as 10.0.0.0/8 or fd00::/8\n"},
+    {"tenant_header: a b",
+     "drover.yaml:1:16: tenant_header: expected the name of a header field, such as x-forwarded-user, 63 bytes at "
+     "most\n"},
+    {"tenants: [{name: a, priority: urgent}]",
+     "drover.yaml:1:31: tenants[0].priority is urgent; expected high, normal or low\n"},
     {"access_log: file",
      "drover.yaml:1:13: access_log: \"file\" is no path; expected stdout, off, or a path such as "
      "/var/log/drover/access.log or ./file\n"},

@@ -482,6 +482,48 @@ TEST(Clients, a_full_queue_refuses_at_once_and_says_when_to_come_back) {
   world.expect_at_rest();
 }
 
+// Two wait while one runs; the second of them comes from a tenant of its own, or is urgent, and goes first.
+TEST(Clients, a_trusted_proxy_says_who_asks_and_others_do_not) {
+  struct Case {
+    std::string_view trusted, field, first;
+  };
+  for (const Case& test : {Case{"0.0.0.0/0", "x-drover-tenant: modest\r\n", "late"},
+                           Case{"0.0.0.0/0", "x-drover-priority: high\r\n", "late"},
+                           Case{"0.0.0.0/0", "x-drover-priority: low\r\n", "early"},
+                           Case{"192.0.2.0/24", "x-drover-priority: high\r\n", "early"},
+                           Case{"192.0.2.0/24", "x-drover-priority: nonsense\r\n", "early"}}) {
+    World world({.nodes = 1, .slots = 1, .change = [&](GatewaySetup& setup) {
+                   setup.settings.trusted_proxies = {*net::parse_address_range(test.trusted)};
+                 }});
+    world.nodes[0]->play({{Pause{1s}, Send{whole(done_line())}}});
+    const std::string greedy = test.trusted == "0.0.0.0/0" ? "x-drover-tenant: greedy\r\n" : "";
+    world.send(post(kChatPath, kChat, greedy));
+    world.run_for(50ms);
+    world.send(post(kChatPath, kChat, greedy + "x-request-id: early\r\n"));
+    world.run_for(50ms);
+    world.send(post(kChatPath, kChat, std::string(test.field) + "x-request-id: late\r\n"));
+    ASSERT_TRUE(world.finish());
+    const auto log = world.log();
+    ASSERT_EQ(log.size(), 3U);
+    EXPECT_EQ(log[1]["http.request.id"], test.first) << test.trusted << " " << test.field;
+    if (test.field.find("modest") != std::string_view::npos) EXPECT_EQ(log[1]["drover.tenant"], "modest");
+    world.expect_at_rest();
+  }
+}
+
+TEST(Clients, what_a_trusted_proxy_says_is_checked) {
+  for (const std::string_view field : {"x-drover-priority: urgent\r\n", "x-drover-tenant: two words\r\n"}) {
+    World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                   setup.settings.trusted_proxies = {*net::parse_address_range("0.0.0.0/0")};
+                 }});
+    const auto got = world.send(post(kChatPath, kChat, field));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(got->status(), "HTTP/1.1 400") << field;
+    EXPECT_NE(got->bytes.find("x-drover-reason: tenant\r\n"), std::string::npos) << got->bytes;
+    world.expect_at_rest();
+  }
+}
+
 TEST(Clients, a_killed_node_fails_no_request_before_its_first_byte) {
   World world({.nodes = 3, .slots = 4, .network = {.jitter = 500us}});
   for (auto& node : world.nodes) node->play({chat_stream(5, 20ms)});

@@ -133,10 +133,12 @@ void account(Exchange& exchange) {
   record.outcome = exchange.outcome;
   record.reason = exchange.reason;
   record.picked = exchange.picked;
+  record.tenant = exchange.asker.tenant;
   record.attempts = exchange.attempts;
   record.stream = exchange.streams;
   record.total = total;
   if (exchange.attempts > 0) {
+    record.expected_queue = exchange.expected_wait;
     record.queue = exchange.queued - exchange.loaded.value_or(Duration{0});
     if (exchange.loaded || metrics.load) {
       record.load = exchange.loaded.value_or(Duration{0}) + metrics.load.value_or(Duration{0});

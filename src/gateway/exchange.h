@@ -11,6 +11,7 @@
 #include "api/routes.h"
 #include "api/understood.h"
 #include "base/check.h"
+#include "gateway/asker.h"
 #include "gateway/worker.h"
 #include "observe/access_log.h"
 #include "wire/server_connection.h"
@@ -32,6 +33,7 @@ struct Exchange {
   std::vector<guard::Header> cors;  // to be added to its answer
   api::RouteMatch match;
   api::Dialect dialect = api::Dialect::ollama;
+  Asker asker;
 
   // For the account.
   observe::Phase phase = observe::Phase::reading;
@@ -40,12 +42,13 @@ struct Exchange {
   int status = 0;
   bool streams = false;
   unsigned attempts = 0;
-  std::string model;               // as the client wrote it
-  std::string_view known_model;    // as the fleet of `published` lists it; empty: unknown
-  std::string node;                // of the last attempt
-  std::string_view picked;         // why that node
-  Duration queued{};               // for a slot, a load of ours included
-  std::optional<Duration> loaded;  // of that, for the load
+  std::string model;                      // as the client wrote it
+  std::string_view known_model;           // as the fleet of `published` lists it; empty: unknown
+  std::string node;                       // of the last attempt
+  std::string_view picked;                // why that node
+  Duration queued{};                      // for a slot, a load of ours included
+  std::optional<Duration> expected_wait;  // for a slot, when it came to wait for one
+  std::optional<Duration> loaded;         // of that, for the load
   std::optional<Mono> first_byte;
   Bytes received;
   std::uint64_t sent = 0;

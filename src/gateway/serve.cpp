@@ -77,6 +77,8 @@ api::Refusal refusal_for(const Exchange& exchange, balance::Why why) {
       return api::refuse(api::Reason::no_backend, "no node that could serve this model is available now; try again");
     case balance::Why::queue_full:
       return api::refuse(api::Reason::queue_full, "too many requests are waiting; try again");
+    case balance::Why::tenant_queue_full:
+      return api::refuse(api::Reason::queue_full, "too many requests of this tenant are waiting; try again");
     case balance::Why::deadline:
       return api::refuse(api::Reason::queue_timeout, "no node had a free slot in time; try again");
     case balance::Why::load_failed:
@@ -102,7 +104,8 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
   exchange.phase = observe::Phase::queued;
   exchange.worker.await_decision(exchange.id, ticket);
   const auto decision = scheduler.submit(submission, options.json);
-  if (std::holds_alternative<balance::Queued>(decision)) {
+  if (const auto* queued = std::get_if<balance::Queued>(&decision)) {
+    exchange.expected_wait = queued->wait;
     const auto decided = co_await ticket.decided.notified(kNever);
     exchange.queued += loop.now() - submission.now;
     exchange.worker.forget(exchange.id);
@@ -380,6 +383,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
                                 .retry = kind,
                                 .pinned = std::nullopt,
                                 .affinity = affinity,
+                                .tenant = exchange.asker.tenant,
+                                .priority = exchange.asker.priority,
                                 .prompt = prompt},
                                options);
     if (!slot) {
@@ -471,6 +476,9 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
   const auto model = co_await authorise(exchange, body.understood());
   if (!model) co_return model.error();
+  auto asker = asker_of(*exchange.incoming.head, exchange.client.stream().peer(), exchange.settings());
+  if (!asker) co_return co_await answer_refusal(exchange, asker.error());
+  exchange.asker = std::move(*asker);
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
   auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published

@@ -6,12 +6,15 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "net/address_range.h"
 #include "wire/server_connection.h"
 
 namespace drover::gateway {
 
 struct GatewaySettings {
   bool allow_cloud = false;
+  std::vector<net::AddressRange> trusted_proxies;  // who may say who asks (asker.h)
+  std::string tenant_header = "x-drover-tenant";
 
   wire::ServerLimits server;         // reading requests, idle connections, stalled clients
   Bytes prompt_body = 64_MiB;        // largest body of an inference request

@@ -12,6 +12,8 @@ Result<GatewaySetup> make_setup(const config::DroverSettings& settings, const Ma
   const config::Timeouts& timeouts = settings.timeouts;
   GatewaySettings gateway;
   gateway.allow_cloud = settings.allow_cloud;
+  gateway.trusted_proxies = settings.trusted_proxies;
+  gateway.tenant_header = settings.tenant_header;
   gateway.server.head.block = Bytes{limits.head_bytes};
   gateway.server.head.fields = limits.head_fields;
   gateway.server.head_time = timeouts.head;

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "net/address_range.h"
 #include "net/linux_network.h"
 #include "net/resolver.h"
 #include "net/signal.h"
@@ -599,6 +600,40 @@ TEST(Endpoint, reads_addresses_strictly_and_writes_them_as_they_were) {
   for (const auto& [text, means] : kIps) {
     const auto read = parse_ip(text, 1);
     EXPECT_EQ(read ? ip_text(*read) : "", means) << text;
+  }
+}
+
+struct RangeCase {
+  std::string_view range, address;
+  bool contains;
+};
+constexpr RangeCase kRanges[] = {{"10.0.0.0/8", "10.255.0.1", true},
+                                 {"10.0.0.0/8", "11.0.0.0", false},
+                                 {"10.0.0.0/8", "::ffff:10.1.2.3", true},
+                                 {"192.168.4.0/22", "192.168.7.255", true},
+                                 {"192.168.4.0/22", "192.168.8.0", false},
+                                 {"10.0.0.1", "10.0.0.1", true},
+                                 {"10.0.0.1", "10.0.0.2", false},
+                                 {"0.0.0.0/0", "1.2.3.4", true},
+                                 {"0.0.0.0/0", "::1", false},
+                                 {"::/0", "fe80::1", true},
+                                 {"fd00::/9", "fd7f::1", true},
+                                 {"fd00::/9", "fd80::1", false},
+                                 {"::1", "::1", true}};
+
+TEST(AddressRange, contains_what_begins_alike) {
+  for (const auto& [range, address, contains] : kRanges) {
+    const auto read = parse_address_range(range);
+    ASSERT_TRUE(read) << range;
+    EXPECT_EQ(to_text(*read), range);
+    EXPECT_EQ(read->contains(*parse_ip(address, 1)), contains) << range << " " << address;
+  }
+}
+
+TEST(AddressRange, is_read_strictly) {
+  for (const auto* text :
+       {"", "10.0.0/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "host/8", "10.0.0.1/8"}) {
+    EXPECT_FALSE(parse_address_range(text)) << text;
   }
 }
 

@@ -74,7 +74,7 @@ char* write_escaped(char* to, std::string_view text) {
 constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
 constexpr std::size_t kMostValue = 32;
 constexpr std::size_t kMostField = kMostKey + kMostValue;
-constexpr std::size_t kFields = 27;  // with the end
+constexpr std::size_t kFields = 29;  // with the end
 
 // Writes the members of one object in the order of the calls, into room made for the whole line: strings that grow by
 // pieces would cost more than what is written. A key comes with its punctuation, `,"name":`, to be copied at once.
@@ -173,8 +173,8 @@ std::string_view name(api::Dialect dialect) {
 // All that a line may take.
 std::size_t most_bytes(const AccessRecord& record) {
   std::size_t text = 0;
-  for (const std::string_view value :
-       {record.request_id, record.client, record.method, record.route, record.model, record.node, record.picked}) {
+  for (const std::string_view value : {record.request_id, record.client, record.method, record.route, record.model,
+                                       record.node, record.picked, record.tenant}) {
     text += value.size();
   }
   return kFields * kMostField + kMostEscaped * text;
@@ -194,10 +194,12 @@ char* write_line(char* begin, const char* end, const AccessRecord& record) {
   line.text(R"(,"gen_ai.request.model":)", record.model);
   line.text(R"(,"drover.node":)", record.node);
   line.word(R"(,"drover.picked":)", record.picked);
+  line.text(R"(,"drover.tenant":)", record.tenant);
   line.number(R"(,"drover.attempts":)", record.attempts);
   line.flag(R"(,"drover.stream":)", record.stream);
   line.nanoseconds(R"(,"event.duration":)", record.total);
   line.milliseconds(R"(,"drover.queue_ms":)", record.queue);
+  line.milliseconds(R"(,"drover.expected_queue_ms":)", record.expected_queue);
   line.milliseconds(R"(,"drover.load_ms":)", record.load);
   line.milliseconds(R"(,"drover.prefill_ms":)", record.prefill);
   line.milliseconds(R"(,"drover.decode_ms":)", record.decode);

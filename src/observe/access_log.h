@@ -28,17 +28,19 @@ struct AccessRecord {
   Outcome outcome = Outcome::ok;
   std::optional<api::Reason> reason;  // why it was refused, failed or was cut
   std::string_view picked;            // why this node, a slug of ours
+  std::string_view tenant;            // who asked; empty: nobody in particular
   unsigned attempts = 0;
   bool stream = false;
 
   // The time of a request, split. total = queue + load + prefill + decode + overhead; absent where unknown.
   Duration total{};
-  std::optional<Duration> queue;       // waiting for a slot
-  std::optional<Duration> load;        // of the model, caused by or waited for by this request
-  std::optional<Duration> prefill;     // reading the prompt
-  std::optional<Duration> decode;      // writing the answer
-  std::optional<Duration> overhead;    // the gateway's own, and the network's
-  std::optional<Duration> first_byte;  // from the arrival of the request to the first byte of the answer
+  std::optional<Duration> queue;           // waiting for a slot
+  std::optional<Duration> expected_queue;  // the same, as it was expected when the wait began
+  std::optional<Duration> load;            // of the model, caused by or waited for by this request
+  std::optional<Duration> prefill;         // reading the prompt
+  std::optional<Duration> decode;          // writing the answer
+  std::optional<Duration> overhead;        // the gateway's own, and the network's
+  std::optional<Duration> first_byte;      // from the arrival of the request to the first byte of the answer
 
   Bytes received;  // of the body
   Bytes sent;

@@ -29,10 +29,12 @@ TEST(AccessLine, tells_the_whole_story_in_a_fixed_order) {
   record.outcome = Outcome::truncated;
   record.reason = api::Reason::upstream_truncated;
   record.picked = "least_connections";
+  record.tenant = "team-a";
   record.attempts = 2;
   record.stream = true;
   record.total = 1204ms;
   record.queue = 12'345'678ns;
+  record.expected_queue = 10ms;
   record.load = 0ns;
   record.prefill = 90ms;
   record.decode = 1100ms;
@@ -48,7 +50,9 @@ TEST(AccessLine, tells_the_whole_story_in_a_fixed_order) {
             "\"http.request.method\":\"POST\",\"http.route\":\"/api/chat\",\"http.response.status_code\":200,"
             "\"drover.outcome\":\"truncated\",\"drover.reason\":\"upstream_truncated\",\"drover.dialect\":\"ollama\","
             "\"gen_ai.request.model\":\"qwen3:8b\",\"drover.node\":\"gpu-2\",\"drover.picked\":\"least_connections\","
+            "\"drover.tenant\":\"team-a\","
             "\"drover.attempts\":2,\"drover.stream\":true,\"event.duration\":1204000000,\"drover.queue_ms\":12.345,"
+            "\"drover.expected_queue_ms\":10.000,"
             "\"drover.load_ms\":0.000,\"drover.prefill_ms\":90.000,\"drover.decode_ms\":1100.000,"
             "\"drover.overhead_ms\":0.007,\"drover.first_byte_ms\":104.000,\"http.request.body.bytes\":1210,"
             "\"http.response.body.bytes\":18432,\"gen_ai.usage.input_tokens\":55,"
@@ -78,12 +82,13 @@ TEST(AccessLine, is_appended_to_what_is_there) {
 TEST(AccessLine, has_room_for_texts_that_are_escaped_throughout) {
   const std::string controls(4000, '\x01');
   AccessRecord record;
-  for (std::string_view* text : {&record.request_id, &record.client, &record.method, &record.model, &record.node}) {
+  for (std::string_view* text :
+       {&record.request_id, &record.client, &record.method, &record.model, &record.node, &record.tenant}) {
     *text = controls;
   }
   const std::string line = line_of(record);
   EXPECT_TRUE(parse_json(line));
-  EXPECT_GT(line.size(), 5 * 6 * controls.size());
+  EXPECT_GT(line.size(), 6 * 6 * controls.size());
 }
 
 struct ForgeryCase {

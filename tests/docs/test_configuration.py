@@ -25,6 +25,8 @@ WORDS = {
     "access_log": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
     "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
     "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
+    "trusted_proxies": ("list of addresses and ranges, as `10.0.0.0/8`", "none"), "tenant_header": ("name of a field", "x-drover-tenant"),
+    "tenants": ("list", "none"), "tenants[].name": ("visible ASCII, 64 bytes at most", "required"), "tenants[].priority": ("high, normal or low", "normal"),
 }
 
 
@@ -69,7 +71,7 @@ class Configuration(unittest.TestCase):
         checked = check(text)
         self.assertEqual(checked.returncode, 0, checked.stdout)
         written = values_of(text)
-        required = set(self.known) - {"nodes", "routes"}
+        required = set(self.known) - {"nodes", "routes", "tenants"}
         self.assertEqual(sorted(written), sorted(required))
         for path in required - set(WORDS):
             self.assertEqual(written[path], self.default(path, self.known[path]), path)
@@ -107,7 +109,7 @@ def known_settings():
             continue
         for inner in keys_of(fault, name):
             known[f"{name}.{inner}"] = faults_of(f"{name}: {{{inner}: {{a: a}}}}\n")[0]["message"]
-    for name, needed in (("nodes", "url"), ("routes", "model")):
+    for name, needed in (("nodes", "url"), ("routes", "model"), ("tenants", "name")):
         for inner in keys_of(faults_of(f"{name}: [{{{needed}: a, a: a}}]\n"), f"{name}[0]"):
             before = "" if inner == needed else f"{needed}: a, "
             known[f"{name}[].{inner}"] = faults_of(f"{name}: [{{{before}{inner}: {{a: a}}}}]\n")[0]["message"]
@@ -145,7 +147,8 @@ def check(text, as_json=True):
 def defaults_in_sources():
     """Defaults of numbers, flags and choices: what binding.cpp binds to which member, and what settings.h puts there."""
     sections = {"settings": ("", "DroverSettings"), "limits": ("limits.", "Limits"), "timeouts": ("timeouts.", "Timeouts"),
-                "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec"), "route": ("routes[].", "RouteSettings")}
+                "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec"), "route": ("routes[].", "RouteSettings"),
+                "tenant": ("tenants[].", "TenantSettings")}
     text = source("config/settings.h") + source("fleet/node.h") + source("balance/settings.h")
     members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n}};", text, re.DOTALL)[1]))
                for _, name in sections.values()}
@@ -166,7 +169,7 @@ def values_of(text):
             continue
         indent, _, key, value = name.groups()
         if not indent:
-            section = "" if value else f"{key}[]." if key in ("nodes", "routes") else f"{key}."
+            section = "" if value else f"{key}[]." if key in ("nodes", "routes", "tenants") else f"{key}."
         if value:
             found[section + key] = value
     return found

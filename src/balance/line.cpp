@@ -1,0 +1,269 @@
+#include "balance/line.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace drover::balance {
+namespace {
+
+// So many tenants that ask for nothing are kept, so that those who come and go are not made anew each time.
+constexpr std::size_t kIdleFlows = 64;
+
+std::size_t index(Priority priority) { return static_cast<std::size_t>(priority); }
+
+}  // namespace
+
+Line::Line(Tenants& tenants) : tenants_(&tenants) { flow_of(tenants.nameless()); }
+
+Line::~Line() {
+  for (const auto& flow : flows_) {
+    --flow->tenant->flows;
+    tenants_->release(*flow->tenant);
+  }
+}
+
+// ---- tenants
+
+Flow& Line::flow_of(Tenant& tenant) {
+  const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
+  if (found != flows_.end()) return **found;
+  forget_idle();
+  ++tenant.flows;
+  return *flows_.emplace_back(std::make_unique<Flow>(Flow{.tenant = &tenant}));
+}
+
+void Line::forget_idle() {
+  const auto idle = [](const auto& flow) { return flow->idle() && !flow->tenant->name.empty(); };
+  if (static_cast<std::size_t>(std::ranges::count_if(flows_, idle)) < kIdleFlows) return;
+  std::erase_if(flows_, [&](const auto& flow) {
+    if (!idle(flow)) return false;
+    --flow->tenant->flows;
+    tenants_->release(*flow->tenant);
+    return true;
+  });
+}
+
+void Line::raise(Flow& flow) const {
+  bool any = false;
+  double least = last_account_;
+  for (const auto& other : flows_) {
+    if (other->idle()) continue;
+    const double account = other->served / other->tenant->weight;
+    least = any ? std::min(least, account) : account;
+    any = true;
+  }
+  flow.served = std::max(flow.served, least * flow.tenant->weight);
+}
+
+void Line::note_idle(const Flow& flow) {
+  if (flow.idle()) last_account_ = flow.served / flow.tenant->weight;
+}
+
+// ---- one request
+
+void Line::admit(Request& request, Tenant& tenant, Priority priority, double tokens) {
+  Flow& nameless = *flows_.front();
+  request.flow = &tenant == nameless.tenant ? &nameless : &flow_of(tenant);
+  request.priority = priority;
+  request.tokens = tokens;
+  if (flows_.size() > 1 && request.flow->idle()) raise(*request.flow);
+}
+
+void Line::join(Request& request, Mono now) {
+  Flow& flow = *request.flow;
+  if (size_ == 0) pace_.restart(now);
+  if (flow.size == 0) flow.pace.restart(now);
+  Flow::Waiting& waiting = flow.waiting[index(request.priority)];
+  Request* before = waiting.last;
+  if (before != nullptr && request.arrival < before->arrival) {  // one that comes again is looked for a place
+    before = nullptr;
+    for (Request* other = waiting.first; other->arrival <= request.arrival; other = other->behind) before = other;
+  }
+  request.joined = ++joins_;
+  request.before = before;
+  request.behind = before == nullptr ? waiting.first : before->behind;
+  (before == nullptr ? waiting.first : before->behind) = &request;
+  (request.behind == nullptr ? waiting.last : request.behind->before) = &request;
+  ++waiting.size;
+  waiting.tokens += request.tokens;
+  ++flow.size;
+  ++flow.tenant->waiting;
+  ++size_;
+  ++class_size_[index(request.priority)];
+  if (request.need != LoadNeed{}) ++special_needs_;
+}
+
+void Line::leave(Request& request) {
+  Flow& flow = *request.flow;
+  Flow::Waiting& waiting = flow.waiting[index(request.priority)];
+  (request.before == nullptr ? waiting.first : request.before->behind) = request.behind;
+  (request.behind == nullptr ? waiting.last : request.behind->before) = request.before;
+  request.before = request.behind = nullptr;
+  --waiting.size;
+  waiting.tokens = waiting.size == 0 ? 0 : waiting.tokens - request.tokens;
+  --flow.size;
+  --flow.tenant->waiting;
+  --size_;
+  --class_size_[index(request.priority)];
+  if (request.need != LoadNeed{}) --special_needs_;
+  note_idle(flow);
+}
+
+void Line::started(Request& request, bool waited, Mono now) {
+  Flow& flow = *request.flow;
+  if (waited) {
+    pace_.add(now);
+    flow.pace.add(now);
+  }
+  flow.outstanding += request.tokens;
+  ++flow.running;
+  const bool before_others = size_ > 0 && index(request.priority) <= top();
+  starts_since_aged_ = before_others ? starts_since_aged_ + 1 : 0;
+}
+
+void Line::ended(Request& request, double tokens) {
+  Flow& flow = *request.flow;
+  flow.served += tokens;
+  flow.tenant->served += tokens;
+  --flow.running;
+  flow.outstanding = flow.running == 0 ? 0 : flow.outstanding - request.tokens;
+  note_idle(flow);
+}
+
+// ---- the order
+
+std::size_t Line::top() const {
+  return static_cast<std::size_t>(std::ranges::find_if(class_size_, [](std::size_t size) { return size > 0; }) -
+                                  class_size_.begin());
+}
+
+Request* Line::aged(std::size_t top, Mono now, Duration aging) const {
+  Request* oldest = nullptr;
+  for (std::size_t lower = top + 1; lower < kPriorities; ++lower) {
+    if (class_size_[lower] == 0) continue;
+    for (const auto& flow : flows_) {
+      Request* first = flow->waiting[lower].first;
+      if (first == nullptr || now - first->arrival < aging) continue;
+      if (oldest == nullptr || first->arrival < oldest->arrival) oldest = first;
+    }
+  }
+  return oldest;
+}
+
+std::span<Request* const> Line::first(std::size_t most, Mono now, Duration aging) {
+  picked_.clear();
+  most = std::min(most, size_);
+  if (most == 0) return {};
+  Request* const aged_one = starts_since_aged_ >= kStartsPerAged ? aged(top(), now, aging) : nullptr;
+  if (aged_one != nullptr) picked_.push_back(aged_one);
+
+  // Merges the flows by their accounts, each grown by what was picked of it.
+  for (const auto& flow : flows_) flow->ahead = flow->size == 0 ? 0 : flow->account();
+  const auto later = [](const Next& a, const Next& b) {
+    const auto rank = [](const Next& next) {
+      return std::tuple(next.ahead, next.request->arrival, next.request->joined);
+    };
+    return rank(a) > rank(b);
+  };
+  for (std::size_t its_class = 0; its_class < kPriorities && picked_.size() < most; ++its_class) {
+    if (class_size_[its_class] == 0) continue;
+    heap_.clear();
+    for (const auto& flow : flows_) {
+      if (Request* request = flow->waiting[its_class].first) heap_.push_back({flow->ahead, flow.get(), request});
+    }
+    std::ranges::make_heap(heap_, later);
+    while (picked_.size() < most && !heap_.empty()) {
+      std::ranges::pop_heap(heap_, later);
+      Next& next = heap_.back();
+      if (next.request != aged_one) picked_.push_back(next.request);
+      next.flow->ahead += next.request->tokens / next.flow->tenant->weight;
+      next.ahead = next.flow->ahead;
+      next.request = next.request->behind;
+      if (next.request == nullptr) {
+        heap_.pop_back();
+      } else {
+        std::ranges::push_heap(heap_, later);
+      }
+    }
+  }
+  return picked_;
+}
+
+Request* Line::last() const {
+  Request* last = nullptr;
+  for (std::size_t its_class = kPriorities; its_class-- > 0 && last == nullptr;) {
+    for (const auto& flow : flows_) {
+      Request* its_last = flow->waiting[its_class].last;
+      if (its_last != nullptr &&
+          (last == nullptr || std::pair(its_last->arrival, its_last->joined) > std::pair(last->arrival, last->joined)))
+        last = its_last;
+    }
+  }
+  return last;
+}
+
+Mono Line::oldest() const {
+  Mono oldest = kNever;
+  for (const auto& flow : flows_) {
+    for (const Flow::Waiting& waiting : flow->waiting) {
+      if (waiting.first != nullptr) oldest = std::min(oldest, waiting.first->arrival);
+    }
+  }
+  return oldest;
+}
+
+// ---- when one's turn comes
+
+Line::Place Line::place_of(const Request& request) const {
+  const std::size_t its_class = index(request.priority);
+  const Flow::Waiting& own = request.flow->waiting[its_class];
+  if (&request == own.last) return {request.flow, its_class, own.size - 1, own.tokens - request.tokens};
+  Place place{request.flow, its_class, 0, 0};
+  for (const Request* other = own.first; other != &request; other = other->behind) {
+    ++place.behind;
+    place.tokens += other->tokens;
+  }
+  return place;
+}
+
+std::size_t Line::position(const Request& request) const { return position(place_of(request)); }
+
+std::size_t Line::position(const Place& place) const {
+  std::size_t position = 1 + place.behind;
+  for (std::size_t higher = 0; higher < place.its_class; ++higher) position += class_size_[higher];
+  // Of the others, those whose turn comes before its account is reached; each flow's requests are taken for alike.
+  const double account = place.flow->account() + place.tokens / place.flow->tenant->weight;
+  for (const auto& flow : flows_) {
+    const Flow::Waiting& others = flow->waiting[place.its_class];
+    if (flow.get() == place.flow || others.size == 0) continue;
+    const auto size = static_cast<double>(others.size);
+    const double each = std::max(1e-9, others.tokens / flow->tenant->weight / size);
+    const double before = 1 + std::floor((account - flow->account()) / each);
+    position += static_cast<std::size_t>(std::clamp(before, 0.0, size));
+  }
+  return position;
+}
+
+std::optional<double> Line::wait(const Request& request, Mono now) const { return wait(place_of(request), now); }
+
+std::optional<double> Line::wait_of_next(Tenant& tenant, Priority priority, Mono now) const {
+  const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
+  const Flow newcomer{.tenant = &tenant};
+  const Flow& flow = found == flows_.end() ? newcomer : **found;
+  const Flow::Waiting& own = flow.waiting[index(priority)];
+  return wait({&flow, index(priority), own.size, own.tokens}, now);
+}
+
+std::optional<double> Line::wait(const Place& place, Mono now) const {
+  constexpr std::uint64_t kFew = 4;  // starts that say nothing yet
+  const double pace = pace_.a_second(now);
+  if (pace_.count() < kFew || pace <= 0) return std::nullopt;
+  const double by_position = static_cast<double>(position(place)) / pace;
+  // Others come meanwhile and may go first. What that does shows where a flow's own requests wait.
+  const double own = place.flow->pace.a_second(now);
+  if (place.flow->pace.count() < kFew || own <= 0) return by_position;
+  return std::max(by_position, static_cast<double>(place.behind + 1) / own);
+}
+
+}  // namespace drover::balance
