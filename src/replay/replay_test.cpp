@@ -310,6 +310,8 @@ TEST(FleetFile, says_what_machines_there_are) {
 }
 
 TEST(FleetFile, tells_every_mistake_with_its_place) {
+  const std::string known_cards =
+      "fast, slow, small, measured, rtx3090, rtx4090, rtx5090, l4, l40s, a100-80g, h100, rx7900xtx, m2-ultra";
   const Needs needs{{"llama3.2:3b"}, 8'192};
   const auto faults = [&](std::string_view text) {
     const auto fleet = parse_fleet(text, "f.yaml", needs);
@@ -343,11 +345,12 @@ TEST(FleetFile, what_if_there_were_others) {
   };
   EXPECT_EQ(cards("add 2 x small"), "fast-1 slow-1 small-1 small-2 ");
   EXPECT_EQ(cards("add 1 x fast"), "fast-1 slow-1 fast-2 ");
+  EXPECT_EQ(cards("add 1 x rtx4090"), "fast-1 slow-1 rtx4090-1 ");
   EXPECT_EQ(cards(" remove 1 x fast,add 1 x slow "), "slow-1 slow-2 ");
   EXPECT_EQ(cards("remove 2 x slow"), "\"remove 2 x slow\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 1 x slow, remove 1 x fast"), "nothing of the fleet would be left");
   for (const std::string_view wrong : {"", "add", "add 1 fast", "add -1 x fast", "add 1.5 x fast", "add 0 x fast",
-                                       "add 1 x rtx4090", "add 1 x fast fast", "buy 1 x fast", "add 1 x fast,"}) {
+                                       "add 1 x rtx9999", "add 1 x fast fast", "buy 1 x fast", "add 1 x fast,"}) {
     EXPECT_NE(cards(wrong).find("is no change of a fleet"), std::string::npos) << wrong;
   }
 }
