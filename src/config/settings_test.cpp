@@ -107,6 +107,19 @@ TEST(Settings, are_read) {
   EXPECT_EQ(settings.health.open, 10s);
 }
 
+TEST(Settings, the_access_log_is_a_place_or_a_map) {
+  const auto log = [](std::string_view text) { return good(text).access_log; };
+  const AccessLogSettings file{.target = LogTarget::file, .path = "./a.log", .defaulted = false};
+  EXPECT_EQ(log("access_log: ./a.log"), file);
+  EXPECT_EQ(log("access_log: {to: ./a.log}"), file);
+  EXPECT_EQ(log("access_log: off").target, LogTarget::off);
+  AccessLogSettings hashed = file;
+  hashed.prefix_hashes = true;
+  EXPECT_EQ(log("access_log:\n  prefix_hashes: true\n  to: ./a.log\n"), hashed);
+  EXPECT_EQ(log("access_log: {prefix_hashes: true}"), (AccessLogSettings{.path = {}, .prefix_hashes = true}))
+      << "nobody chose where";
+}
+
 TEST(Settings, survive_being_written_and_read_again) {
   for (const DroverSettings& settings : {DroverSettings(), good(kGood)}) {
     DroverSettings again = good(to_yaml(settings));
@@ -170,8 +183,12 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:11: origins[0]: \"localhost\" is no origin; expected for example https://app.example.org, "
      "http://localhost:* or *\n"},
     {"access_log: file",
-     "drover.yaml:1:13: access_log: \"file\" is no path; expected stdout, off, or a path such as "
+     "drover.yaml:1:13: access_log.to: \"file\" is no path; expected stdout, off, or a path such as "
      "/var/log/drover/access.log or ./file\n"},
+    {"access_log: {to: off, prefix_hashes: 1}",
+     "drover.yaml:1:38: access_log.prefix_hashes is 1; expected true or false\n"},
+    {"access_log: [stdout]",
+     "drover.yaml:1:13: access_log is a list; expected settings below it, one `name: value` a line\n"},
     // between settings
     {"listen: 0.0.0.0:11435",
      "drover.yaml:1:9: listen is 0.0.0.0:11435, which other machines can reach, and keys and TLS are not there yet: "
