@@ -52,6 +52,7 @@ struct ReplayArguments {
   std::string workload = "swap";
   std::optional<double> rate;
   double speed = 1;
+  std::vector<std::string> like;  // NAME=KNOWN
   std::uint64_t limit = 10'000;
   std::string fleet = "two";
   std::string what_if;  // a change of the fleet; empty: none

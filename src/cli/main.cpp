@@ -75,6 +75,9 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::PositiveNumber)
       ->needs(trace)
       ->excludes(rate);
+  command->add_option("--like", replay.like, "NAME=KNOWN: which model stands for one of the trace; may be repeated")
+      ->needs(trace)
+      ->allow_extra_args(false);
   command->add_option("--limit", replay.limit, "no more requests than these")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000'000));

@@ -56,8 +56,11 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
   if (!goal) return goal.error();
   Scenario scenario{.fleet = {}, .goal = std::move(*goal)};
   if (!arguments.trace.empty()) {
-    auto trace = read_trace(
-        {.path = arguments.trace, .limit = arguments.limit, .speed = arguments.speed, .rate = arguments.rate});
+    auto trace = read_trace({.path = arguments.trace,
+                             .limit = arguments.limit,
+                             .speed = arguments.speed,
+                             .rate = arguments.rate,
+                             .like = arguments.like});
     if (!trace) return trace.error();
     scenario.trace = std::move(*trace);
   } else {
@@ -123,15 +126,18 @@ int run_replay(const ReplayArguments& arguments) {
   };
   Results results = compare(*scenario, *plan, show);
   if (changed) {
-    for (Results::Policy& policy : compare(*changed, *plan, show).policies) {
+    for (std::size_t i = 0; Results::Policy & policy : compare(*changed, *plan, show).policies) {
       policy.name += ", " + arguments.what_if;
+      policy.base = i++;
       results.policies.push_back(std::move(policy));
     }
   }
+  ReplayReport report{.results = results, .goal = arguments.goal, .what_if = arguments.what_if};
+  if (scenario->trace) report.left_out = scenario->trace->left_out;
   if (arguments.json) {
-    fmt::print("{}\n", to_pretty_text(replay_json(results)));
+    fmt::print("{}\n", to_pretty_text(to_json(report)));
   } else {
-    fmt::print("{}", replay_report(results, arguments.goal, style_of(STDOUT_FILENO)));
+    fmt::print("{}", to_text(report, style_of(STDOUT_FILENO)));
   }
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 // Replays small enough to be worked out by hand, and the parts of large ones.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -321,16 +322,18 @@ TEST(FleetFile, tells_every_mistake_with_its_place) {
   };
   EXPECT_EQ(
       faults("nodes:\n  - {card: fest, count: 0}\n  - {card: slow, models: [gpt-9], memory: 5}\n"),
-      "f.yaml:2:12: nodes[0].card: \"fest\" is no card; expected one of fast, slow, small, measured\n"
-      "f.yaml:2:25: nodes[0].count is 0; expected a whole number from 1 to 1000\n"
-      "f.yaml:3:27: nodes[1].models[0]: \"gpt-9\" is no model; expected one of llama3.2:3b, qwen3:8b, gemma3:4b, "
-      "nomic-embed-text:latest, llama3.3:70b, llama3.1:8b, mistral:7b, phi4:14b\n"
-      "f.yaml:3:35: unknown key \"memory\" in nodes[1]; expected name, card, count, slots, context, max_loaded or "
-      "models\n");
+      "f.yaml:2:12: nodes[0].card: \"fest\" is no card; expected one of " + known_cards +
+          "\n"
+          "f.yaml:2:25: nodes[0].count is 0; expected a whole number from 1 to 1000\n"
+          "f.yaml:3:27: nodes[1].models[0]: \"gpt-9\" is no model; expected one of llama3.2:3b, qwen3:8b, gemma3:4b, "
+          "nomic-embed-text:latest, llama3.3:70b, llama3.1:8b, mistral:7b, phi4:14b\n"
+          "f.yaml:3:35: unknown key \"memory\" in nodes[1]; expected name, card, count, slots, context, max_loaded or "
+          "models\n");
   EXPECT_EQ(faults("nodes: []\n"), "f.yaml:1:1: there are no nodes; expected a list of cards\n");
   EXPECT_EQ(faults("nodes:\n  - {name: a, card: fast}\n  - {name: a, card: fast}\n  - {name: b}\n"),
             "f.yaml:3:12: nodes[1].name is \"a\", which another one has; expected another\n"
-            "f.yaml:4:5: nodes[2].card is missing; expected one of fast, slow, small, measured\n");
+            "f.yaml:4:5: nodes[2].card is missing; expected one of " +
+                known_cards + "\n");
 }
 
 TEST(FleetFile, what_if_there_were_others) {
@@ -429,6 +432,47 @@ TEST(Trace, comes_at_its_own_speed_or_at_a_rate) {
   EXPECT_EQ(workload->take().prompt, (engine::Sequence{{0, 512}, {1, 88}}));
   EXPECT_EQ(workload->next(), Mono{2s});
   EXPECT_EQ(read_trace({.path = path + "x"}).error().code, ErrorCode::invalid);
+}
+
+// Two turns of one conversation and a request without hashes, by two names of models.
+TEST(Trace, an_access_log_has_models_sessions_and_beginnings_measured_in_tokens) {
+  const std::string path = testing::TempDir() + "replay_access.log";
+  const auto line = [](std::string_view second, std::string_view model, int prompt, std::string_view rest) {
+    return fmt::format(R"({{"@timestamp":"2026-11-21T09:54:{}Z","drover.outcome":"ok","gen_ai.request.model":"{}",)"
+                       R"("gen_ai.usage.input_tokens":{},"gen_ai.usage.output_tokens":5{}}})"
+                       "\n",
+                       second, model, prompt, rest);
+  };
+  std::ofstream(path) << line("10", "Qwen3:8b", 50, "")
+                      << line("03", "my/coder:7b", 1'000, R"(,"drover.session":"aa","drover.prefix_hashes":["1","2"])")
+                      << line("07", "my/coder:7b", 1'400,
+                              R"(,"drover.session":"aa","drover.prefix_hashes":["1","2","3"])")
+                      << R"({"@timestamp":"2026-11-21T09:55:00Z","drover.outcome":"refused"})" << "\n";
+  EXPECT_EQ(read_trace({.path = path}).error().detail.substr(0, 91),
+            "the trace asks for my/coder:7b, which replay does not know; say which model each is like, a");
+  EXPECT_EQ(read_trace({.path = path, .like = {"my/coder:7b"}}).error().detail.substr(0, 37),
+            "--like is \"my/coder:7b\"; expected NAM");
+  const auto trace = read_trace({.path = path, .like = {"my/coder:7b=mistral:7b"}});
+  ASSERT_TRUE(trace) << trace.error().detail;
+  EXPECT_TRUE(trace->has_blocks);
+  EXPECT_EQ(trace->left_out.refused, 1U);
+  EXPECT_TRUE(trace->tenants.empty());
+  const auto workload = trace_workload(*trace);
+  EXPECT_EQ(workload->models(), (std::vector<std::string>{"mistral:7b", "qwen3:8b"}));
+  const Question first = workload->take();
+  EXPECT_EQ(first.prompt, (engine::Sequence{{1, 400}, {2, 400}, {std::uint64_t{1} << 63, 200}}))
+      << "2,400 tokens in 2.5 + 3.5 blocks";
+  EXPECT_EQ(workload->next(), Mono{4s});
+  const Question second = workload->take();
+  EXPECT_EQ(first.program, second.program);
+  EXPECT_EQ(engine::common_tokens(first.prompt, second.prompt), 800U);
+  EXPECT_EQ(workload->take().model, 1U);
+}
+
+TEST(Trace, without_a_request_is_refused) {
+  const std::string path = testing::TempDir() + "replay_empty.csv";
+  std::ofstream(path) << "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+  EXPECT_EQ(read_trace({.path = path}).error().detail, path + ": there is no request in it");
 }
 
 Scenario scenario(Synthetic kind, double rate, std::uint64_t limit) {

@@ -36,6 +36,7 @@ class Observed final : public Workload {
     for (const std::string& name : real.models()) caches_.push_back({InfiniteCache{}, {fleet, *model_named(name)}});
   }
   const std::vector<std::string>& models() const override { return real_.models(); }
+  const std::vector<std::string>& tenants() const override { return real_.tenants(); }
   bool tells_reuse() const override { return real_.tells_reuse(); }
   Mono next() const override { return real_.next(); }
   Question take() override {
