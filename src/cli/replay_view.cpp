@@ -168,9 +168,9 @@ std::string what_if_table(const ReplayReport& report, const Results::Policy& cha
 
 std::string left_out_text(const traces::LeftOut& lines) {
   return fmt::format(
-      "{} lines of the log were left out, since nobody knows how much would have been read and written: {} refused, "
+      "Lines of the log that were left out, since nobody knows how much would have been read and written: {} refused, "
       "{} failed, {} cancelled, {} truncated, {} others.\n",
-      lines.all(), lines.refused, lines.failed, lines.cancelled, lines.truncated, lines.other);
+      lines.refused, lines.failed, lines.cancelled, lines.truncated, lines.other);
 }
 
 Json to_json(const traces::LeftOut& lines) {
