@@ -9,6 +9,7 @@
 #include "replay/compare.h"
 #include "replay/fleet_file.h"
 #include "replay/ideal_cache.h"
+#include "replay/informed.h"
 #include "replay/models.h"
 #include "replay/prompt_blocks.h"
 #include "replay/rivals/rival_router.h"
@@ -64,6 +65,11 @@ class Small {
 
   Stage& run_scheduled(const balance::SchedulerSettings& settings = {}) {
     Scheduled router(stage_, workload_.models(), {.scheduler = settings}, 1);
+    stage_.run(router);
+    return stage_;
+  }
+  Stage& run_informed(const InformedSettings& settings = {}) {
+    Informed router(stage_, fleet_, workload_, settings);
     stage_.run(router);
     return stage_;
   }
@@ -138,6 +144,56 @@ TEST(Stage, a_rival_binds_early_or_in_a_queue_like_ours) {
   const auto queued = late.run_rival("rival:round_robin", Binding::late).requests();
   EXPECT_EQ(queued[2].node, 1U);
   EXPECT_EQ(queued[2].started, queued[1].ended);
+}
+
+Fleet fast_and_slow() {
+  Fleet fleet = one_node(1);
+  fleet.push_back(fleet[0]);
+  fleet[1].name = "s";
+  fleet[1].card = "slow";
+  return fleet;
+}
+
+// An answer of 1,000 tokens takes 2.8 s on the fast card and 15 s on the slow one: two of them go to the fast one, one
+// after the other. One that is short had better not wait.
+TEST(Informed, waits_for_the_fast_node_if_the_answer_is_long_and_not_if_it_is_short) {
+  // The first one is so long that the second one has the slow node load.
+  const std::deque<Listed::Entry> warm{{0s, question({{1, 100}}, 2'000)}, {0s, question({{2, 100}}, 10)}};
+  for (const auto& [answer, node] : {std::pair(1'000U, 0U), std::pair(20U, 1U)}) {
+    auto asked = warm;
+    asked.push_back({60s, question({{3, 100}}, 1'000)});
+    asked.push_back({60s, question({{4, 100}}, answer)});
+    Small small(fast_and_slow(), asked);
+    const auto requests = small.run_informed().requests();
+    EXPECT_EQ(requests[2].node, 0U);
+    EXPECT_EQ(requests[3].node, node) << answer;
+  }
+}
+
+TEST(Informed, finds_on_a_node_what_it_has_and_in_a_pooled_cache_what_any_has) {
+  for (const bool pooled : {false, true}) {
+    Small small(fast_and_slow(), {{0s, question({{1, 100}}, 2'000)},
+                                  {0s, question({{2, 100}}, 10)},
+                                  {60s, question({{3, 4'000}, {4, 10}}, 1'000)},
+                                  {61s, question({{3, 4'000}, {5, 10}}, 10)}});
+    const auto requests = small.run_informed({.pooled = pooled}).requests();
+    EXPECT_EQ(requests[2].node, 0U);
+    EXPECT_EQ(requests[3].usage.cached, pooled || requests[3].node == 0 ? 4'000U : 0U);
+    if (pooled) EXPECT_EQ(requests[3].node, 1U) << "which need not read it";
+  }
+}
+
+TEST(Informed, one_tenant_may_go_before_all_others_and_interrupts_nobody) {
+  std::deque<Listed::Entry> asked;
+  asked.push_back({0s, question({{9, 100}}, 1)});  // loads the model
+  for (engine::TokenHash i = 0; i < 4; ++i) asked.push_back({10s + 1ms * i, question({{i, 100}}, 100)});
+  asked[4].question.tenant = 1;
+  Small small(one_node(1), asked);
+  const auto requests = small.run_informed({.first = 1}).requests();
+  EXPECT_LT(requests[1].started, requests[4].started);
+  EXPECT_EQ(requests[4].started, requests[1].ended);
+  EXPECT_LT(requests[4].started, requests[2].started);
+  EXPECT_LT(requests[2].started, requests[3].started);
 }
 
 TEST(Stage, who_is_refused_waits_for_ever_and_misses_the_goal) {

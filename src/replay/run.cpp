@@ -7,6 +7,7 @@
 #include "balance/policy.h"
 #include "base/check.h"
 #include "replay/ideal_cache.h"
+#include "replay/informed.h"
 #include "replay/models.h"
 #include "replay/rivals/rival_router.h"
 
@@ -15,6 +16,9 @@ namespace {
 
 // Behind a rival's name: in a queue like ours.
 constexpr std::string_view kQueued = "+queue";
+
+constexpr std::string_view kInformed = "informed";
+constexpr std::string_view kInformedPooled = "informed_pooled";
 
 // One seed decides several things, none of which may shift another.
 enum class Draw : std::uint64_t { fleet = 1, text, workload, policy };
@@ -78,9 +82,13 @@ class Observed final : public Workload {
   std::vector<Known> known_;    // by question
 };
 
-std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, const Workload& workload,
-                                    std::string_view policy, std::uint64_t seed) {
+std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, const Fleet& fleet,
+                                    const Workload& workload, std::string_view policy, std::uint64_t seed) {
   ScheduledSettings settings = scenario.scheduled;
+  if (policy == kInformed || policy == kInformedPooled) {
+    const InformedSettings informed{.scheduler = settings.scheduler, .pooled = policy == kInformedPooled};
+    return std::make_unique<Informed>(stage, fleet, workload, informed);
+  }
   const Rival::Buffer queue{.most = settings.scheduler.max_queue, .longest = settings.scheduler.queue_timeout};
   const Binding binding = policy.ends_with(kQueued) ? Binding::late : Binding::early;
   if (binding == Binding::late) policy.remove_suffix(kQueued.size());
@@ -119,6 +127,7 @@ std::vector<std::string> policy_names() {
     names.emplace_back(name);
     names.push_back(fmt::format("{}{}", name, kQueued));
   }
+  names.insert(names.end(), {std::string(kInformed), std::string(kInformedPooled)});
   return names;
 }
 
@@ -138,7 +147,7 @@ Figures replay(const Scenario& scenario, std::string_view policy, std::uint64_t 
   Workload& workload = observed ? static_cast<Workload&>(*observed) : *real;
 
   Stage stage(fleet, bytes_per_token, workload);
-  stage.run(*make_router(stage, scenario, workload, policy, seed_of(seed, Draw::policy)));
+  stage.run(*make_router(stage, scenario, fleet, workload, policy, seed_of(seed, Draw::policy)));
 
   Figures figures = add_up(stage.requests(), workload.lost(), workload.programs(), scenario.goal);
   if (observed) figures.reuse = observed->reuse(stage.requests());
