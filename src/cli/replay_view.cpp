@@ -57,7 +57,17 @@ constexpr std::array kRows{
     Row{"cached", "prompt tokens from caches", Unit::share, true},
     Row{"cached_pooled", "  one pooled cache as large", Unit::share},
     Row{"cached_infinite", "  one without bound", Unit::share},
+    Row{"modest_e2e_p95", "who asks least: end to end, p95", Unit::time, true},
+    Row{"modest_e2e_p95_first", "  if it always came first", Unit::time},
+    Row{"modest_e2e_p95_alone", "  if it were alone", Unit::time},
+    Row{"modest_wait_p95", "who asks least: waiting, p95", Unit::time, true},
+    Row{"modest_wait_p95_first", "  if it always came first", Unit::time},
+    Row{"modest_wait_p95_alone", "  if it were alone", Unit::time},
+    Row{"fair_windows", "minutes in which two tenants wait", Unit::count},
+    Row{"gap_mean", "  served less than the other, mean", Unit::share},
+    Row{"gap_max", "  at most", Unit::share},
 };
+constexpr std::size_t kMostTenants = 8;  // that are shown; JSON has all
 
 // What an owner asks of another fleet.
 struct Question {
@@ -119,6 +129,29 @@ std::string figure_table(const Results& results, const Style& style) {
     std::vector<Piece> cells{{std::string(row.title)}};
     for (const double mean : means) cells.push_back({text_of(mean, row.unit)});
     table.add(std::move(cells));
+  }
+  return text_of(table);
+}
+
+// What each tenant gets.
+std::string tenant_table(const Results& results, const Style& style) {
+  using replay::TenantFigures;
+  Table table(columns_of("tenant", results.policies), style);
+  const auto& tenants = results.policies[0].runs[0].fairness->tenants;
+  const auto add = [&](std::size_t tenant, std::string_view what, Unit unit, auto of) {
+    std::vector<Piece> cells{{fmt::format("{}: {}", tenants[tenant].name, what)}};
+    for (const auto& policy : results.policies) {
+      double sum = 0;
+      for (const Figures& run : policy.runs) sum += of(run.fairness->tenants[tenant]);
+      cells.push_back({text_of(sum / static_cast<double>(policy.runs.size()), unit)});
+    }
+    table.add(std::move(cells));
+  };
+  for (std::size_t i = 0; i < std::min(tenants.size(), kMostTenants); ++i) {
+    add(i, "requests", Unit::count, [](const TenantFigures& each) { return static_cast<double>(each.requests); });
+    add(i, "served tokens", Unit::count, [](const TenantFigures& each) { return each.tokens; });
+    add(i, "end to end, p95", Unit::time, [](const TenantFigures& each) { return each.end_to_end.p95; });
+    add(i, "waiting, p95", Unit::time, [](const TenantFigures& each) { return each.waited.p95; });
   }
   return text_of(table);
 }
@@ -197,6 +230,7 @@ std::string to_text(const ReplayReport& report, const Style& style) {
     }
   }
   text += figure_table(results, style);
+  if (results.policies[0].runs[0].fairness) text += "\n" + tenant_table(results, style);
   if (!results.policies[0].runs[0].reuse) {
     text += "\nReuse was not modelled: the workload does not say which prompts begin alike.\n";
   }

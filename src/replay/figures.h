@@ -10,16 +10,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "load/goal.h"
+#include "replay/fairness.h"
 #include "replay/stage.h"
+#include "replay/summary.h"
 
 namespace drover::replay {
-
-// Seconds. Infinity where the figure falls among the refused, who wait for ever; NaN where nothing was measured.
-struct Summary {
-  double mean = 0, p50 = 0, p95 = 0, p99 = 0;
-};
-// Of any order; used up.
-Summary summarise(std::vector<double>& times);
 
 struct Figures {
   std::uint64_t requests = 0;  // all that fit some node
@@ -44,6 +39,7 @@ struct Figures {
     double infinite = 0;  // InfiniteCache
   };
   std::optional<Reuse> reuse{};
+  std::optional<Fairness> fairness{};  // where the workload has several tenants
 };
 
 // Of requests and programs; the rest is the run's.

@@ -226,15 +226,35 @@ void Informed::start(Stage& stage, Line& line, std::size_t index, const Choice& 
 
 // ---- events
 
+bool Informed::is_first(const Stage& stage, std::size_t request) const {
+  return stage.request(request).question.tenant == settings_.first;
+}
+
+// Sends the one away that came last of those who do not come first. False: there is none.
+bool Informed::make_room(Stage& stage) {
+  Line* line = nullptr;
+  for (Line& each : lines_) {
+    if (each.empty() || is_first(stage, each.back().request)) continue;
+    if (line == nullptr || each.back().request > line->back().request) line = &each;
+  }
+  if (line == nullptr) return false;
+  const std::size_t last = line->back().request;
+  line->pop_back();
+  --waiting_;
+  stage.refuse(last);
+  return true;
+}
+
 void Informed::arrived(Stage& stage, std::size_t number) {
   const Question& question = stage.request(number).question;
   Waiting waiting{.request = number, .until = stage.now() + settings_.scheduler.queue_timeout, .pooled = {}};
   if (!pooled_.empty()) waiting.pooled = static_cast<std::uint32_t>(pooled_[question.model].read(question));
-  if (waiting_ >= settings_.scheduler.max_queue) return stage.refuse(number);
+  const bool first = is_first(stage, number);
+  if (waiting_ >= settings_.scheduler.max_queue && !(first && make_room(stage))) return stage.refuse(number);
   Line& line = lines_[question.model];
-  const auto is_first = [&](std::size_t request) { return stage.request(request).question.tenant == settings_.first; };
   auto behind = line.end();
-  if (is_first(number)) behind = std::ranges::find_if_not(line, is_first, &Waiting::request);
+  if (first)
+    behind = std::ranges::find_if_not(line, [&](const Waiting& each) { return is_first(stage, each.request); });
   line.insert(behind, waiting);
   ++waiting_;
   dispatch(stage);

@@ -79,6 +79,8 @@ class Informed final : public Router {
   bool evicts(const Stage& stage, std::size_t node, std::size_t model) const;
   std::optional<Estimate> estimate(const Stage& stage, std::size_t node, const Waiting& waiting) const;
   std::optional<Choice> choose(Stage& stage, const Waiting& waiting);
+  bool is_first(const Stage& stage, std::size_t request) const;
+  bool make_room(Stage& stage);
   void dispatch(Stage& stage);
   bool dispatch_line(Stage& stage, std::size_t model);
   void start(Stage& stage, Line& line, std::size_t index, const Choice& choice);

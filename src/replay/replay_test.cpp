@@ -570,6 +570,17 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
 }
 
+TEST(Replay, a_modest_tenant_is_compared_with_being_first_and_being_alone) {
+  const Figures figures = replay(scenario(Synthetic::tenants, 15, 2'000), "least_connections", 1);
+  ASSERT_TRUE(figures.fairness && figures.fairness->prior && figures.fairness->alone);
+  const Fairness& fairness = *figures.fairness;
+  EXPECT_EQ(fairness.tenants[fairness.modest].name, "modest");
+  EXPECT_LT(fairness.prior->waited.p95, fairness.tenants[fairness.modest].waited.p95);
+  EXPECT_LE(fairness.alone->waited.p95, fairness.prior->waited.p95);
+  EXPECT_GT(fairness.windows, 0U);
+  EXPECT_FALSE(replay(scenario(Synthetic::tenants, 1, 50), "rival:random+queue", 1).fairness->prior);
+}
+
 TEST(Replay, a_fleet_must_hold_what_is_asked_for) {
   Scenario each = scenario(Synthetic::swap, 1, 10);
   EXPECT_TRUE(validate(each));

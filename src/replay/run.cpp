@@ -20,6 +20,8 @@ constexpr std::string_view kQueued = "+queue";
 constexpr std::string_view kInformed = "informed";
 constexpr std::string_view kInformedPooled = "informed_pooled";
 
+bool is_informed(std::string_view policy) { return policy == kInformed || policy == kInformedPooled; }
+
 // One seed decides several things, none of which may shift another.
 enum class Draw : std::uint64_t { fleet = 1, text, workload, policy };
 std::uint64_t seed_of(std::uint64_t seed, Draw draw) {
@@ -82,10 +84,36 @@ class Observed final : public Workload {
   std::vector<Known> known_;    // by question
 };
 
+// The questions of one tenant alone. Of workloads that do not wait for answers.
+class OneTenant final : public Workload {
+ public:
+  OneTenant(Workload& all, std::size_t tenant) : all_(all), tenant_(tenant) { find(); }
+  const std::vector<std::string>& models() const override { return all_.models(); }
+  const std::vector<std::string>& tenants() const override { return all_.tenants(); }
+  Mono next() const override { return at_; }
+  Question take() override {
+    Question question = std::move(question_);
+    find();
+    return question;
+  }
+
+ private:
+  void find() {
+    while ((at_ = all_.next()) != kNever) {
+      question_ = all_.take();
+      if (question_.tenant == tenant_) return;
+    }
+  }
+  Workload& all_;
+  std::size_t tenant_;
+  Mono at_{};
+  Question question_{};
+};
+
 std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, const Fleet& fleet,
                                     const Workload& workload, std::string_view policy, std::uint64_t seed) {
   ScheduledSettings settings = scenario.scheduled;
-  if (policy == kInformed || policy == kInformedPooled) {
+  if (is_informed(policy)) {
     const InformedSettings informed{.scheduler = settings.scheduler, .pooled = policy == kInformedPooled};
     return std::make_unique<Informed>(stage, fleet, workload, informed);
   }
@@ -100,6 +128,44 @@ std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, cons
   settings.scheduler.policy = *kind;
   return std::make_unique<Scheduled>(stage, workload.models(), settings, seed);
 }
+
+// What policy and seed make of a scenario.
+struct Run {
+  Run(const Scenario& of, std::string_view by, std::uint64_t number)
+      : scenario(of), policy(by), seed(number), fleet(of.fleet) {
+    make_true(fleet, scenario.truth, seed_of(seed, Draw::fleet));
+    bytes_per_token =
+        draw_bytes_per_token(workload()->models().size(), scenario.truth.spread, seed_of(seed, Draw::text));
+  }
+
+  std::unique_ptr<Workload> workload() const { return make_workload(scenario, seed_of(seed, Draw::workload)); }
+  std::unique_ptr<Router> router(Stage& stage, const Workload& asked) const {
+    return make_router(stage, scenario, fleet, asked, policy, seed_of(seed, Draw::policy));
+  }
+  // What the modest tenant would get if it came first, and if it were alone.
+  void add_references(Fairness& fairness) const {
+    const auto get = [&](Workload& asked, auto make) -> Fairness::Reference {
+      Stage stage(fleet, bytes_per_token, asked);
+      stage.run(*make(stage));
+      TenantFigures modest = fairness_of(stage.requests(), asked.tenants()).tenants[fairness.modest];
+      return {.end_to_end = modest.end_to_end, .waited = modest.waited};
+    };
+    const auto all = workload();
+    fairness.prior = get(*all, [&](Stage& stage) {
+      const InformedSettings first{.scheduler = scenario.scheduled.scheduler, .first = fairness.modest};
+      return std::make_unique<Informed>(stage, fleet, *all, first);
+    });
+    const auto again = workload();
+    OneTenant modest(*again, fairness.modest);
+    fairness.alone = get(modest, [&](Stage& stage) { return router(stage, modest); });
+  }
+
+  const Scenario& scenario;
+  std::string_view policy;
+  std::uint64_t seed;
+  Fleet fleet;
+  std::vector<double> bytes_per_token{};
+};
 
 }  // namespace
 
@@ -137,17 +203,14 @@ bool is_policy(std::string_view name) {
 }
 
 Figures replay(const Scenario& scenario, std::string_view policy, std::uint64_t seed) {
-  Fleet fleet = scenario.fleet;
-  make_true(fleet, scenario.truth, seed_of(seed, Draw::fleet));
-  const auto real = make_workload(scenario, seed_of(seed, Draw::workload));
-  const auto bytes_per_token =
-      draw_bytes_per_token(real->models().size(), scenario.truth.spread, seed_of(seed, Draw::text));
+  const Run run(scenario, policy, seed);
+  const auto real = run.workload();
   std::optional<Observed> observed;
-  if (real->tells_reuse()) observed.emplace(*real, fleet);
+  if (real->tells_reuse()) observed.emplace(*real, run.fleet);
   Workload& workload = observed ? static_cast<Workload&>(*observed) : *real;
 
-  Stage stage(fleet, bytes_per_token, workload);
-  stage.run(*make_router(stage, scenario, fleet, workload, policy, seed_of(seed, Draw::policy)));
+  Stage stage(run.fleet, run.bytes_per_token, workload);
+  stage.run(*run.router(stage, workload));
 
   Figures figures = add_up(stage.requests(), workload.lost(), workload.programs(), scenario.goal);
   if (observed) figures.reuse = observed->reuse(stage.requests());
@@ -155,6 +218,9 @@ Figures replay(const Scenario& scenario, std::string_view policy, std::uint64_t 
     figures.loads += stage.node(i).loads();
     figures.evictions += stage.node(i).evictions();
   }
+  if (workload.tenants().size() < 2) return figures;
+  figures.fairness = fairness_of(stage.requests(), workload.tenants());
+  if (balance::policy_kind(policy)) run.add_references(*figures.fairness);
   return figures;
 }
 

@@ -79,7 +79,8 @@ void Stage::start(std::size_t number, std::size_t node, std::optional<std::uint3
   request.node = node;
   request.started = now_;
   Question& question = request.question;
-  sim::Part part{.prompt = std::exchange(question.prompt, {}), .answer = question.answer, .token = {}, .cached = cached};
+  sim::Part part{
+      .prompt = std::exchange(question.prompt, {}), .answer = question.answer, .token = {}, .cached = cached};
   if (question.answer_name) {
     part.token = [name = *question.answer_name](std::uint32_t index) { return answer_token(name, index); };
   }
