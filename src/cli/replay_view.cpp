@@ -57,6 +57,8 @@ constexpr std::array kRows{
     Row{"cached", "prompt tokens from caches", Unit::share, true},
     Row{"cached_pooled", "  one pooled cache as large", Unit::share},
     Row{"cached_infinite", "  one without bound", Unit::share},
+    Row{"cached_beyond", "beyond what all prompts begin with", Unit::share},
+    Row{"cached_pooled_beyond", "  one pooled cache as large", Unit::share},
     Row{"modest_e2e_p95", "who asks least: end to end, p95", Unit::time, true},
     Row{"modest_e2e_p95_first", "  if it always came first", Unit::time},
     Row{"modest_e2e_p95_alone", "  if it were alone", Unit::time},

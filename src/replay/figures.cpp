@@ -136,6 +136,8 @@ std::span<const Figure> figures() {
       Figure{"cached", reuse_part<&F::Reuse::cached>},
       Figure{"cached_pooled", reuse_part<&F::Reuse::pooled>},
       Figure{"cached_infinite", reuse_part<&F::Reuse::infinite>},
+      Figure{"cached_beyond", reuse_part<&F::Reuse::cached_beyond>},
+      Figure{"cached_pooled_beyond", reuse_part<&F::Reuse::pooled_beyond>},
       Figure{"modest_e2e_p95", modest_part<&TenantFigures::end_to_end>},
       Figure{"modest_e2e_p95_first", reference_part<&Fairness::prior, &Fairness::Reference::end_to_end>},
       Figure{"modest_e2e_p95_alone", reference_part<&Fairness::alone, &Fairness::Reference::end_to_end>},

@@ -37,6 +37,9 @@ struct Figures {
     double cached = 0;
     double pooled = 0;    // PooledCache
     double infinite = 0;  // InfiniteCache
+    // Without what all prompts begin with, which every cache has at once.
+    double cached_beyond = 0;
+    double pooled_beyond = 0;
   };
   std::optional<Reuse> reuse{};
   std::optional<Fairness> fairness{};  // where the workload has several tenants

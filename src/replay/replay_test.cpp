@@ -566,6 +566,8 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_GT(figures.reuse->cached, 0.1);
   EXPECT_LE(figures.reuse->cached, figures.reuse->infinite);
   EXPECT_LE(figures.reuse->pooled, figures.reuse->infinite);
+  EXPECT_LT(figures.reuse->cached_beyond, figures.reuse->cached) << "all programs begin with 600 tokens";
+  EXPECT_LT(figures.reuse->pooled_beyond, figures.reuse->pooled);
   ASSERT_TRUE(figures.program);
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
 }

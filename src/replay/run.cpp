@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "balance/policy.h"
 #include "base/check.h"
@@ -39,7 +40,10 @@ std::unique_ptr<Workload> make_workload(const Scenario& scenario, std::uint64_t 
 class Observed final : public Workload {
  public:
   Observed(Workload& real, const Fleet& fleet) : real_(real) {
-    for (const std::string& name : real.models()) caches_.push_back({InfiniteCache{}, {fleet, *model_named(name)}});
+    for (const std::string& name : real.models()) {
+      const sim::ModelSettings& model = *model_named(name);
+      caches_.push_back({.infinite = {}, .pooled = {fleet, model}, .context = largest_context(fleet, model)});
+    }
   }
   const std::vector<std::string>& models() const override { return real_.models(); }
   const std::vector<std::string>& tenants() const override { return real_.tenants(); }
@@ -48,7 +52,13 @@ class Observed final : public Workload {
   Question take() override {
     Question question = real_.take();
     Caches& caches = caches_[question.model];
+    if (engine::token_count(question.prompt) + question.answer > caches.context) {  // which is left out
+      known_.push_back({});
+      return question;
+    }
     known_.push_back({caches.pooled.read(question), caches.infinite.read(question)});
+    if (first_.empty()) first_ = question.prompt;
+    common_ = std::min<std::uint64_t>(common_, engine::common_tokens(first_, question.prompt));
     return question;
   }
   void ended(std::size_t number, bool ok, Mono at) override { real_.ended(number, ok, at); }
@@ -57,31 +67,47 @@ class Observed final : public Workload {
 
   // Over all requests that were answered.
   Figures::Reuse reuse(std::span<const Request> requests) const {
-    std::uint64_t all = 0, cached = 0, pooled = 0, infinite = 0;
+    std::uint64_t all = 0, cached = 0, pooled = 0, infinite = 0, cached_beyond = 0, pooled_beyond = 0;
+    const auto beyond = [&](std::uint64_t tokens) { return tokens - std::min(tokens, common_); };
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (requests[i].end != End::ok) continue;
       all += requests[i].usage.prompt;
       cached += requests[i].usage.cached;
       pooled += known_[i].pooled;
       infinite += known_[i].infinite;
+      cached_beyond += beyond(requests[i].usage.cached);
+      pooled_beyond += beyond(known_[i].pooled);
     }
     const auto share = [&](std::uint64_t part) {
       return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
     };
-    return {.cached = share(cached), .pooled = share(pooled), .infinite = share(infinite)};
+    return {.cached = share(cached),
+            .pooled = share(pooled),
+            .infinite = share(infinite),
+            .cached_beyond = share(cached_beyond),
+            .pooled_beyond = share(pooled_beyond)};
   }
 
  private:
   struct Caches {
     InfiniteCache infinite;
     PooledCache pooled;
+    std::uint64_t context;  // of the node with the most
   };
   struct Known {
-    std::uint64_t pooled, infinite;  // tokens
+    std::uint64_t pooled = 0, infinite = 0;  // tokens
   };
+  static std::uint64_t largest_context(const Fleet& fleet, const sim::ModelSettings& model) {
+    std::uint64_t most = 0;
+    for (const sim::NodeSettings& node : fleet)
+      most = std::max<std::uint64_t>(most, sim::Node(node).context_of(model, {}));
+    return most;
+  }
   Workload& real_;
-  std::vector<Caches> caches_;  // by model
-  std::vector<Known> known_;    // by question
+  std::vector<Caches> caches_;                                        // by model
+  std::vector<Known> known_;                                          // by question
+  engine::Sequence first_{};                                          // the first prompt
+  std::uint64_t common_ = std::numeric_limits<std::uint64_t>::max();  // tokens with which all prompts begin
 };
 
 // The questions of one tenant alone. Of workloads that do not wait for answers.
