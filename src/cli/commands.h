@@ -66,6 +66,7 @@ struct ReplayArguments {
   std::string goal = "ttft<2s,tpot<100ms";
   double spread = 0.3;
   bool no_host_cache = false;
+  bool no_reuse = false;
   std::size_t max_queue = 1000;
   std::string queue_timeout = "300s";
   bool json = false;

@@ -234,7 +234,7 @@ std::string to_text(const ReplayReport& report, const Style& style) {
   text += figure_table(results, style);
   if (results.policies[0].runs[0].fairness) text += "\n" + tenant_table(results, style);
   if (!results.policies[0].runs[0].reuse) {
-    text += "\nReuse was not modelled: the workload does not say which prompts begin alike.\n";
+    text += "\nReuse was not modelled: no prompt is known to begin like another.\n";
   }
   if (report.left_out && report.left_out->all() > 0) text += "\n" + left_out_text(*report.left_out);
   const bool compares = results.policies.size() > 1;

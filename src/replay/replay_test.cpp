@@ -572,6 +572,16 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
 }
 
+TEST(Replay, without_reuse_every_prompt_is_read_whole) {
+  Scenario unlike = scenario(Synthetic::agents, 0.05, 200);
+  const double cached = replay(unlike, "least_connections", 1).end_to_end.mean;
+  unlike.reuse = false;
+  const Figures figures = replay(unlike, "least_connections", 1);
+  EXPECT_FALSE(figures.reuse);
+  EXPECT_TRUE(figures.program);
+  EXPECT_GT(figures.end_to_end.mean, 1.2 * cached);
+}
+
 TEST(Replay, a_modest_tenant_is_compared_with_being_first_and_being_alone) {
   const Figures figures = replay(scenario(Synthetic::tenants, 15, 2'000), "least_connections", 1);
   ASSERT_TRUE(figures.fairness && figures.fairness->prior && figures.fairness->alone);

@@ -29,11 +29,34 @@ std::uint64_t seed_of(std::uint64_t seed, Draw draw) {
   return Random(seed).split(static_cast<std::uint64_t>(draw)).next();
 }
 
+// The same questions, of which no two begin alike.
+class Unlike final : public Workload {
+ public:
+  explicit Unlike(std::unique_ptr<Workload> real) : real_(std::move(real)) {}
+  const std::vector<std::string>& models() const override { return real_->models(); }
+  const std::vector<std::string>& tenants() const override { return real_->tenants(); }
+  Mono next() const override { return real_->next(); }
+  Question take() override {
+    Question question = real_->take();
+    question.prompt = {engine::Piece(taken_++, static_cast<std::uint32_t>(engine::token_count(question.prompt)))};
+    question.answer_name.reset();
+    return question;
+  }
+  void ended(std::size_t number, bool ok, Mono at) override { real_->ended(number, ok, at); }
+  std::uint64_t lost() const override { return real_->lost(); }
+  std::vector<Program> programs() const override { return real_->programs(); }
+
+ private:
+  std::unique_ptr<Workload> real_;
+  engine::TokenHash taken_ = 0;
+};
+
 std::unique_ptr<Workload> make_workload(const Scenario& scenario, std::uint64_t seed) {
-  if (scenario.trace) return trace_workload(*scenario.trace);
   SyntheticSettings settings = scenario.synthetic;
   settings.seed = seed;
-  return synthetic_workload(settings);
+  auto workload = scenario.trace ? trace_workload(*scenario.trace) : synthetic_workload(settings);
+  if (!scenario.reuse) workload = std::make_unique<Unlike>(std::move(workload));
+  return workload;
 }
 
 // Notes what ideal caches would have known of what is asked.

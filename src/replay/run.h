@@ -17,6 +17,7 @@ struct Scenario {
   SyntheticSettings synthetic{};  // its seed is the run's
   Fleet fleet;
   Truth truth{};
+  bool reuse = true;              // false: no prompt begins like another
   ScheduledSettings scheduled{};  // its policy is the run's
   load::Goal goal;
 };
