@@ -83,7 +83,7 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::Range(1, 10'000'000));
   command->add_option("--fleet", replay.fleet, "two, eight or hundred unlike nodes, or a YAML file")
       ->capture_default_str();
-  command->add_option("--what-if", replay.what_if, "beside it, the same with another fleet: \"add 1 x fast\"");
+  command->add_option("--what-if", replay.what_if, "beside it, the same with another fleet: \"add 1 x rtx4090\"");
   command->add_option("--context", replay.context, "tokens of each slot (default: as the workload needs)")
       ->check(CLI::Range(512, 1'048'576));
   command->add_option("--engine", replay.engine, "how the nodes' caches work: llama or vllm")

@@ -72,21 +72,16 @@ constexpr std::array kRows{
 constexpr std::size_t kMostTenants = 8;  // that are shown; JSON has all
 
 // What an owner asks of another fleet.
-struct Question {
-  std::string_view figure;
-  std::string_view words;
-  Unit unit;
-};
 constexpr std::array kQuestions{
-    Question{"ttft_p50", "half of the answers begin within", Unit::time},
-    Question{"ttft_p95", "95 of 100 begin within", Unit::time},
-    Question{"e2e_p50", "half of the answers end within", Unit::time},
-    Question{"e2e_p95", "95 of 100 end within", Unit::time},
-    Question{"program_p50", "half of the programs end within", Unit::time},
-    Question{"program_p95", "95 of 100 programs end within", Unit::time},
-    Question{"good", "requests answered within the goal", Unit::share},
-    Question{"refused", "requests refused", Unit::count},
-    Question{"loads", "models loaded", Unit::count},
+    Row{"ttft_p50", "half of the answers begin within", Unit::time},
+    Row{"ttft_p95", "95 of 100 begin within", Unit::time},
+    Row{"e2e_p50", "half of the answers end within", Unit::time},
+    Row{"e2e_p95", "95 of 100 end within", Unit::time},
+    Row{"program_p50", "half of the programs end within", Unit::time},
+    Row{"program_p95", "95 of 100 programs end within", Unit::time},
+    Row{"good", "requests answered within the goal", Unit::share},
+    Row{"refused", "requests refused", Unit::count},
+    Row{"loads", "models loaded", Unit::count},
 };
 
 const Figure& figure_named(std::string_view name) { return *std::ranges::find(replay::figures(), name, &Figure::name); }
@@ -188,12 +183,12 @@ std::string what_if_table(const ReplayReport& report, const Results::Policy& cha
                {.title = report.what_if, .right = true},
                {.title = "difference", .right = true}},
               style);
-  for (const Question& question : kQuestions) {
+  for (const Row& question : kQuestions) {
     const Figure& figure = figure_named(question.figure);
     const double before = mean_of(base, figure);
     const double after = mean_of(changed, figure);
     if (std::isnan(before)) continue;
-    table.add({{std::string(question.words)},
+    table.add({{std::string(question.title)},
                {text_of(before, question.unit)},
                {text_of(after, question.unit)},
                {difference_text(report.results, changed, figure)}});

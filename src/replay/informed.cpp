@@ -107,8 +107,8 @@ std::optional<Informed::Estimate> Informed::estimate(const Stage& stage, std::si
   } else if (!stage.node(node).is_loaded(held)) {
     if (place.loading || loads_[model] >= settings_.scheduler.parallel_loads) return std::nullopt;
     result.state = State::cold;
-    result.load =
-        seconds(place.load_times[model]) + eviction(stage, node, model) * (evicts(stage, node, model) ? 1 : 0);
+    result.load = seconds(place.load_times[model]);
+    if (evicts(stage, node, model)) result.load += eviction(stage, node, model);
   } else if (mine >= slots) {
     result.state = State::busy;
     double reading = 0, soonest = 1e9;
@@ -161,7 +161,7 @@ std::optional<Informed::Choice> Informed::choose(Stage& stage, const Waiting& wa
     place.loading = model;
     place.loading_since = stage.now();
     ++loads_[model];
-    stage.load(later->place, model, later->place);
+    stage.load(later->place, model, later->place);  // one at a time on a node: its number is the token
   }
   return std::nullopt;
 }
