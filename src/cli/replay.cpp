@@ -127,9 +127,10 @@ int run_replay(const ReplayArguments& arguments) {
   };
   Results results = compare(*scenario, *plan, show);
   if (changed) {
-    for (std::size_t i = 0; Results::Policy & policy : compare(*changed, *plan, show).policies) {
+    std::size_t base = 0;
+    for (Results::Policy& policy : compare(*changed, *plan, show).policies) {
       policy.name += ", " + arguments.what_if;
-      policy.base = i++;
+      policy.base = base++;
       results.policies.push_back(std::move(policy));
     }
   }
