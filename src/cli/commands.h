@@ -52,6 +52,7 @@ struct ReplayArguments {
   std::string workload = "swap";
   std::optional<double> rate;
   double speed = 1;
+  std::vector<std::string> like;  // NAME=KNOWN
   std::uint64_t limit = 10'000;
   std::string fleet = "two";
   std::string what_if;  // a change of the fleet; empty: none
@@ -65,6 +66,7 @@ struct ReplayArguments {
   std::string goal = "ttft<2s,tpot<100ms";
   double spread = 0.3;
   bool no_host_cache = false;
+  bool no_reuse = false;
   std::size_t max_queue = 1000;
   std::string queue_timeout = "300s";
   bool json = false;

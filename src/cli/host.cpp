@@ -66,6 +66,11 @@ class Host {
       parts.access_line = [writer = access_log_](std::string_view line) { writer->write(line); };
       parts.log_dropped = [writer = access_log_] { return writer->dropped(); };
     }
+    if (options_.settings.access_log.prefix_hashes) {
+      api::LogKey::Secret secret;  // not drawn from the seed, of which request ids tell something
+      fill_unpredictable(secret);
+      parts.log_key.emplace(secret);
+    }
     fill_unpredictable(std::span(reinterpret_cast<unsigned char*>(&parts.seed), sizeof parts.seed));
     gateway_ = std::make_unique<gateway::Gateway>(std::move(parts), std::move(*setup));
 
@@ -142,7 +147,8 @@ class Host {
     compare("listen", settings.listen == old.listen);
     compare("admin", settings.admin == old.admin);
     compare("workers", settings.workers == old.workers);
-    compare("access_log", settings.access_log == old.access_log || old.access_log.defaulted);
+    const bool same_hashes = settings.access_log.prefix_hashes == old.access_log.prefix_hashes;
+    compare("access_log", settings.access_log == old.access_log || (old.access_log.defaulted && same_hashes));
     compare("limits.connections", settings.limits.connections == old.limits.connections);
     if (changed.empty()) return false;
     fmt::print(stderr, "drover: {} cannot change while the gateway runs; the old settings stay until a new start\n",

@@ -75,12 +75,15 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::PositiveNumber)
       ->needs(trace)
       ->excludes(rate);
+  command->add_option("--like", replay.like, "NAME=KNOWN: which model stands for one of the trace; may be repeated")
+      ->needs(trace)
+      ->allow_extra_args(false);
   command->add_option("--limit", replay.limit, "no more requests than these")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000'000));
   command->add_option("--fleet", replay.fleet, "two, eight or hundred unlike nodes, or a YAML file")
       ->capture_default_str();
-  command->add_option("--what-if", replay.what_if, "beside it, the same with another fleet: \"add 1 x fast\"");
+  command->add_option("--what-if", replay.what_if, "beside it, the same with another fleet: \"add 1 x rtx4090\"");
   command->add_option("--context", replay.context, "tokens of each slot (default: as the workload needs)")
       ->check(CLI::Range(512, 1'048'576));
   command->add_option("--engine", replay.engine, "how the nodes' caches work: llama or vllm")
@@ -107,6 +110,7 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 0.9));
   command->add_flag("--no-host-cache", replay.no_host_cache, "nodes keep prompts in their slots only");
+  command->add_flag("--no-reuse", replay.no_reuse, "no prompt begins like another");
   command->add_flag("--json", replay.json, "for scripts");
   return command;
 }

@@ -56,8 +56,11 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
   if (!goal) return goal.error();
   Scenario scenario{.fleet = {}, .goal = std::move(*goal)};
   if (!arguments.trace.empty()) {
-    auto trace = read_trace(
-        {.path = arguments.trace, .limit = arguments.limit, .speed = arguments.speed, .rate = arguments.rate});
+    auto trace = read_trace({.path = arguments.trace,
+                             .limit = arguments.limit,
+                             .speed = arguments.speed,
+                             .rate = arguments.rate,
+                             .like = arguments.like});
     if (!trace) return trace.error();
     scenario.trace = std::move(*trace);
   } else {
@@ -74,6 +77,7 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
   scenario.fleet = std::move(*fleet);
   set_engine(scenario.fleet, arguments);
   scenario.truth = {.spread = arguments.spread, .host_cache = !arguments.no_host_cache};
+  scenario.reuse = !arguments.no_reuse;
   balance::SchedulerSettings& scheduler = scenario.scheduled.scheduler;
   scheduler.max_queue = arguments.max_queue;
   const auto timeout = config::parse_duration(arguments.queue_timeout);
@@ -123,15 +127,19 @@ int run_replay(const ReplayArguments& arguments) {
   };
   Results results = compare(*scenario, *plan, show);
   if (changed) {
+    std::size_t base = 0;
     for (Results::Policy& policy : compare(*changed, *plan, show).policies) {
       policy.name += ", " + arguments.what_if;
+      policy.base = base++;
       results.policies.push_back(std::move(policy));
     }
   }
+  ReplayReport report{.results = results, .goal = arguments.goal, .what_if = arguments.what_if};
+  if (scenario->trace) report.left_out = scenario->trace->left_out;
   if (arguments.json) {
-    fmt::print("{}\n", to_pretty_text(replay_json(results)));
+    fmt::print("{}\n", to_pretty_text(to_json(report)));
   } else {
-    fmt::print("{}", replay_report(results, arguments.goal, style_of(STDOUT_FILENO)));
+    fmt::print("{}", to_text(report, style_of(STDOUT_FILENO)));
   }
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -1,8 +1,8 @@
 #pragma once
 // Replays as text for people and for scripts. Pure.
 
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/json.h"
 #include "cli/terminal.h"
@@ -10,9 +10,18 @@
 
 namespace drover::cli {
 
-// A table of the policies' figures; with several policies, another of how far they are from the first one.
-std::string replay_report(const replay::Results& results, std::string_view goal, const Style& style);
+// What was replayed, and what came of it.
+struct ReplayReport {
+  const replay::Results& results;
+  std::string goal;
+  std::string what_if;                        // the change of the fleet; empty: none
+  std::optional<traces::LeftOut> left_out{};  // of a trace
+};
 
-Json replay_json(const replay::Results& results);
+// A table of the policies' figures; with several policies, another of how far they are from the first one. With a
+// change of the fleet, before them what it brings, in words.
+std::string to_text(const ReplayReport& report, const Style& style);
+
+Json to_json(const ReplayReport& report);
 
 }  // namespace drover::cli

@@ -163,7 +163,8 @@ int run_up(const UpArguments& arguments) {
   }
   const bool live = !arguments.plain && can_draw(STDOUT_FILENO);
   if (live && settings->access_log.defaulted) {
-    settings->access_log = {config::LogTarget::file, default_log_path(), true};
+    settings->access_log.target = config::LogTarget::file;
+    settings->access_log.path = default_log_path();
   }
   const bool log_is_file = settings->access_log.target == config::LogTarget::file;
   if (live && log_is_file) fmt::print(stderr, "access log: {}\n", settings->access_log.path);

@@ -27,8 +27,9 @@ class Binder {
  public:
   virtual ~Binder() = default;
 
-  // A map of further settings.
-  virtual void section(Item item, const std::function<void(Binder&)>& settings) = 0;
+  // A map of further settings. `shorthand`: plain text stands for a map with just that setting; empty: it does not.
+  virtual void section(Item item, std::string_view shorthand, const std::function<void(Binder&)>& settings) = 0;
+  void section(Item item, const std::function<void(Binder&)>& settings) { section(item, {}, settings); }
 
   virtual void flag(Item item, bool& value) = 0;
   virtual void duration(Item item, Duration& value, Duration least, Duration most) = 0;

@@ -49,24 +49,21 @@ std::string log_text(const AccessLogSettings& log) {
   return log.path;
 }
 
-void bind_access_log(Binder& binder, Item item, AccessLogSettings& log) {
-  binder.text(item, log_text(log), [&](std::string_view text) -> std::optional<std::string> {
+void bind_access_log(Binder& binder, AccessLogSettings& log) {
+  const Item to{"to", "stdout, off, or the path of a file"};
+  binder.text(to, log_text(log), [&](std::string_view text) -> std::optional<std::string> {
     if (text.size() > kLongestPath)
       return fmt::format("a path of {} bytes; expected {} at most", text.size(), kLongestPath);
     if (text.find('/') == std::string_view::npos && text != kStandardOutput && text != kOff) {
       return fmt::format(
           "\"{}\" is no path; expected stdout, off, or a path such as /var/log/drover/access.log or ./{}", text, text);
     }
-    log = {};
     log.defaulted = false;
-    if (text == kOff) {
-      log.target = LogTarget::off;
-    } else if (text != kStandardOutput) {
-      log.target = LogTarget::file;
-      log.path = text;
-    }
+    log.target = text == kOff ? LogTarget::off : text == kStandardOutput ? LogTarget::standard_output : LogTarget::file;
+    log.path = log.target == LogTarget::file ? text : std::string_view();
     return std::nullopt;
   });
+  binder.flag({"prefix_hashes", "say of each prompt how it begins, by keyed hashes"}, log.prefix_hashes);
 }
 
 bool is_node_name(std::string_view text) {
@@ -293,7 +290,8 @@ void bind(Binder& binder, DroverSettings& settings) {
   bind_tenants(binder, settings.tenants);
   binder.flag({"separate_caches", "choose nodes as if no tenant's prompts were in a cache for another"},
               settings.separate_caches);
-  bind_access_log(binder, {"access_log", "one line of JSON for each request"}, settings.access_log);
+  binder.section({"access_log", "one line of JSON for each request"}, "to",
+                 [&](Binder& inner) { bind_access_log(inner, settings.access_log); });
   binder.section({"limits", "how much"}, [&](Binder& inner) { bind_limits(inner, settings.limits); });
   binder.section({"timeouts", "how long"}, [&](Binder& inner) { bind_timeouts(inner, settings.timeouts); });
   binder.section({"retry", "when an attempt failed before its first byte"},

@@ -56,6 +56,15 @@ std::string join(std::span<const std::string_view> words, std::string_view last)
 
 bool is_text(const Value& value) { return value.kind == Value::Kind::text; }
 
+// The map that a plain text stands for.
+Value map_of(const Value& text, std::string_view shorthand) {
+  return {.kind = Value::Kind::map,
+          .place = text.place,
+          .text = {},
+          .list = {},
+          .entries = {{std::string(shorthand), text.place, text}}};
+}
+
 }  // namespace
 
 void ReadState::fault(Place place, std::string path, std::string_view code, std::string message,
@@ -115,14 +124,18 @@ void Reader::expected(Item item, const Value& value, std::string_view what, std:
                std::string(suggestion));
 }
 
-void Reader::section(Item item, const std::function<void(Binder&)>& settings) {
-  static const Value kNothing;
-  const Value* value = find(item);
-  if (value != nullptr && value->kind != Value::Kind::map && value->kind != Value::Kind::empty) {
-    expected(item, *value, "settings below it, one `name: value` a line");
-    value = nullptr;
+void Reader::section(Item item, std::string_view shorthand, const std::function<void(Binder&)>& settings) {
+  Value whole;
+  if (const Value* value = find(item)) {
+    if (is_text(*value) && !shorthand.empty()) {
+      whole = map_of(*value, shorthand);
+    } else if (value->kind == Value::Kind::map) {
+      whole = *value;
+    } else if (value->kind != Value::Kind::empty) {
+      expected(item, *value, "settings below it, one `name: value` a line");
+    }
   }
-  Reader inner(state_, value != nullptr ? *value : kNothing, path_of(item.name));
+  Reader inner(state_, whole, path_of(item.name));
   settings(inner);
   inner.finish();
 }
@@ -231,9 +244,7 @@ void Reader::list(Item item, const Elements& elements) {
     const std::string path = fmt::format("{}[{}]", path_of(item.name), i);
     Value whole;
     if (is_text(value)) {
-      whole.kind = Value::Kind::map;
-      whole.place = value.place;
-      whole.entries.push_back({std::string(elements.shorthand), value.place, value});
+      whole = map_of(value, elements.shorthand);
     } else if (value.kind == Value::Kind::map) {
       whole = value;
     } else {

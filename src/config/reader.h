@@ -31,7 +31,8 @@ class Reader final : public Binder {
   Reader(ReadState& state, const Value& map, std::string path);
   void finish();
 
-  void section(Item item, const std::function<void(Binder&)>& settings) override;
+  using Binder::section;
+  void section(Item item, std::string_view shorthand, const std::function<void(Binder&)>& settings) override;
   void flag(Item item, bool& value) override;
   void duration(Item item, Duration& value, Duration least, Duration most) override;
   void size(Item item, Bytes& value, Bytes least, Bytes most) override;

@@ -84,8 +84,10 @@ enum class LogTarget : std::uint8_t { standard_output, file, off };
 
 struct AccessLogSettings {
   LogTarget target = LogTarget::standard_output;
-  std::string path;       // of a file
-  bool defaulted = true;  // nobody chose: `drover up` then writes to a file of its own while it owns the terminal
+  std::string path;            // of a file
+  bool prefix_hashes = false;  // keyed hashes of how prompts begin (api/logged_prefix.h)
+  // Nobody chose where: `drover up` then writes to a file of its own while it owns the terminal.
+  bool defaulted = true;
 
   friend bool operator==(const AccessLogSettings&, const AccessLogSettings&) = default;
 };

@@ -132,6 +132,19 @@ timeouts: {aging: 1m}
   EXPECT_EQ(good(to_yaml(settings)).trusted_proxies, settings.trusted_proxies);
 }
 
+TEST(Settings, the_access_log_is_a_place_or_a_map) {
+  const auto log = [](std::string_view text) { return good(text).access_log; };
+  const AccessLogSettings file{.target = LogTarget::file, .path = "./a.log", .defaulted = false};
+  EXPECT_EQ(log("access_log: ./a.log"), file);
+  EXPECT_EQ(log("access_log: {to: ./a.log}"), file);
+  EXPECT_EQ(log("access_log: off").target, LogTarget::off);
+  AccessLogSettings hashed = file;
+  hashed.prefix_hashes = true;
+  EXPECT_EQ(log("access_log:\n  prefix_hashes: true\n  to: ./a.log\n"), hashed);
+  EXPECT_EQ(log("access_log: {prefix_hashes: true}"), (AccessLogSettings{.path = {}, .prefix_hashes = true}))
+      << "nobody chose where";
+}
+
 TEST(Settings, survive_being_written_and_read_again) {
   for (const DroverSettings& settings : {DroverSettings(), good(kGood)}) {
     DroverSettings again = good(to_yaml(settings));
@@ -203,8 +216,12 @@ constexpr FaultCase kFaults[] = {
     {"tenants: [{name: a, priority: urgent}]",
      "drover.yaml:1:31: tenants[0].priority is urgent; expected high, normal or low\n"},
     {"access_log: file",
-     "drover.yaml:1:13: access_log: \"file\" is no path; expected stdout, off, or a path such as "
+     "drover.yaml:1:13: access_log.to: \"file\" is no path; expected stdout, off, or a path such as "
      "/var/log/drover/access.log or ./file\n"},
+    {"access_log: {to: off, prefix_hashes: 1}",
+     "drover.yaml:1:38: access_log.prefix_hashes is 1; expected true or false\n"},
+    {"access_log: [stdout]",
+     "drover.yaml:1:13: access_log is a list; expected settings below it, one `name: value` a line\n"},
     // between settings
     {"listen: 0.0.0.0:11435",
      "drover.yaml:1:9: listen is 0.0.0.0:11435, which other machines can reach, and keys and TLS are not there yet: "

@@ -22,7 +22,7 @@ void Writer::line(Item item, std::string_view value) {
                  value, item.help);
 }
 
-void Writer::section(Item item, const std::function<void(Binder&)>& settings) {
+void Writer::section(Item item, std::string_view, const std::function<void(Binder&)>& settings) {
   line(item, "");
   Writer inner(out_, indent_ + kStep);
   settings(inner);

@@ -12,7 +12,8 @@ class Writer final : public Binder {
  public:
   Writer(std::string& out, std::size_t indent) : out_(out), indent_(indent) {}
 
-  void section(Item item, const std::function<void(Binder&)>& settings) override;
+  using Binder::section;
+  void section(Item item, std::string_view shorthand, const std::function<void(Binder&)>& settings) override;
   void flag(Item item, bool& value) override;
   void duration(Item item, Duration& value, Duration least, Duration most) override;
   void size(Item item, Bytes& value, Bytes least, Bytes most) override;

@@ -22,7 +22,7 @@ BlockCache::BlockCache(std::uint32_t slots, BlockSettings settings) : settings_(
 }
 
 // The names of the full blocks of the first `tokens` of a sequence, into names_.
-void BlockCache::name_blocks(std::span<const Piece> sequence, std::size_t tokens) {
+void BlockCache::name_blocks(std::span<const Piece> sequence, std::size_t tokens) const {
   names_.clear();
   std::size_t left = tokens / settings_.tokens * settings_.tokens;
   std::uint32_t room = settings_.tokens;
@@ -70,14 +70,9 @@ std::optional<Placement> BlockCache::place(std::span<const Piece> prompt, std::u
   if (slot == slots_.end()) return std::nullopt;
   const std::size_t tokens = token_count(prompt);
   name_blocks(prompt, tokens);
-  std::size_t known = 0;
+  const std::size_t known = count_known();
   std::size_t known_idle = 0;
-  while (known < names_.size()) {
-    const auto found = blocks_.find(names_[known]);
-    if (found == blocks_.end()) break;
-    known_idle += found->second.users == 0;
-    ++known;
-  }
+  for (std::size_t i = 0; i < known; ++i) known_idle += blocks_.at(names_[i]).users == 0;
   const std::size_t all = std::min((tokens + answer + settings_.tokens - 1) / settings_.tokens, settings_.blocks);
   const std::size_t unnamed = all - std::min(all, names_.size());
   const std::size_t added = std::min(all, names_.size()) - std::min(all, known) + unnamed;
@@ -96,10 +91,26 @@ std::optional<Placement> BlockCache::place(std::span<const Piece> prompt, std::u
     use(names_[i]);
   }
   while (blocks_in_use() > settings_.blocks && !idle_.empty()) forget_oldest();
-  // The last token is always read, and with it its block.
-  const std::size_t cached = std::min(known * settings_.tokens, (tokens - 1) / settings_.tokens * settings_.tokens);
   return Placement{.slot = static_cast<std::uint32_t>(slot - slots_.begin()),
-                   .cached = static_cast<std::uint32_t>(cached)};
+                   .cached = static_cast<std::uint32_t>(found_tokens(known, tokens))};
+}
+
+std::size_t BlockCache::known(std::span<const Piece> prompt) const {
+  const std::size_t tokens = token_count(prompt);
+  name_blocks(prompt, tokens);
+  return found_tokens(count_known(), tokens);
+}
+
+// Of names_, from the beginning.
+std::size_t BlockCache::count_known() const {
+  std::size_t known = 0;
+  while (known < names_.size() && blocks_.contains(names_[known])) ++known;
+  return known;
+}
+
+// The last token is always read, and with it its block.
+std::size_t BlockCache::found_tokens(std::size_t blocks, std::size_t prompt) const {
+  return std::min(blocks * settings_.tokens, (prompt - 1) / settings_.tokens * settings_.tokens);
 }
 
 void BlockCache::release(std::uint32_t index, Sequence held, std::size_t) {

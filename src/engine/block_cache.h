@@ -29,6 +29,7 @@ class BlockCache final : public PromptCache {
   // A prompt too large for all of the memory is placed when it is alone.
   std::optional<Placement> place(std::span<const Piece> prompt, std::uint32_t answer) override;
   void release(std::uint32_t slot, Sequence held, std::size_t prompt) override;
+  std::size_t known(std::span<const Piece> prompt) const override;
 
   std::size_t blocks_in_use() const { return blocks_.size() + unnamed_; }  // remembered or reserved
 
@@ -44,7 +45,9 @@ class BlockCache final : public PromptCache {
     std::size_t unnamed = 0;  // blocks reserved for what has no name yet
   };
 
-  void name_blocks(std::span<const Piece> sequence, std::size_t tokens);
+  void name_blocks(std::span<const Piece> sequence, std::size_t tokens) const;
+  std::size_t count_known() const;
+  std::size_t found_tokens(std::size_t blocks, std::size_t prompt) const;
   void use(Name name);
   void leave(Name name, bool remember);
   void forget_oldest();
@@ -54,7 +57,7 @@ class BlockCache final : public PromptCache {
   std::unordered_map<Name, Block> blocks_;
   std::list<Name> idle_;  // least recently used first
   std::size_t unnamed_ = 0;
-  std::vector<Name> names_;  // scratch of name_blocks()
+  mutable std::vector<Name> names_;  // scratch of name_blocks()
 };
 
 }  // namespace drover::engine

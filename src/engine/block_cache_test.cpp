@@ -15,9 +15,11 @@ Sequence joined(Sequence a, const Sequence& b) {
 
 // Places a prompt and gives it back at once, read. What of it was cached.
 std::uint32_t visit(BlockCache& cache, const Sequence& prompt) {
+  const std::size_t known = cache.known(prompt);
   const auto place = cache.place(prompt, 0);
   EXPECT_TRUE(place);
   if (!place) return 0;
+  EXPECT_EQ(place->cached, known);
   cache.release(place->slot, prompt, token_count(prompt));
   return place->cached;
 }

@@ -28,7 +28,7 @@ struct Card {
 StepCosts costs_on(const Card& card, const ModelSpec& model);
 
 // `fast` (80 GB, a data centre's), `slow` (24 GB, years old), `small` (8 GB, a good home computer's), `measured` (the
-// two CPU cores of the fit, whose reference is the model it was fitted to).
+// two CPU cores of the fit, whose reference is the model it was fitted to), and those that people know (presets.cpp).
 std::span<const Card> cards();
 const Card* card_named(std::string_view name);  // nullptr: there is none
 

@@ -24,8 +24,32 @@ TEST(Card, costs_follow_the_size_of_the_model) {
 }
 
 TEST(Card, presets_are_found_by_name) {
+  for (const Card& card : cards()) EXPECT_EQ(card_named(card.name), &card) << card.name;
   for (const auto name : {"fast", "slow", "small", "measured"}) EXPECT_NE(card_named(name), nullptr) << name;
-  EXPECT_EQ(card_named("h100"), nullptr);
+  EXPECT_EQ(card_named("h1000"), nullptr);
+}
+
+// rtx4090: 1,008 GB/s, of which 0.8 are reached, and 165 Tflop/s, of which 0.5 are.
+//   one row     2.5 + 4.92e9 / 806.4e9 s  = 8.601 ms, each further one times 1.05
+//   many rows   2 x 8.03e9 / 82.5e12 s    = 0.19467 ms a row
+//   attention   131,072 / 806.4e9 s       = 0.00016254 ms a token of context
+TEST(Card, an_estimate_follows_from_the_data_sheet) {
+  const Card& card = *card_named("rtx4090");
+  ASSERT_EQ(card.costs.few_rows.size(), 4U);
+  EXPECT_NEAR(card.costs.few_rows[0].count(), 8.601, 0.001);
+  EXPECT_NEAR(card.costs.few_rows[1].count(), 9.031, 0.001);
+  EXPECT_NEAR(card.costs.row.count(), 0.19467, 0.00001);
+  EXPECT_NEAR(card.costs.pair_one.count(), 0.00016254, 1e-8);
+  EXPECT_EQ(card.vram, 24_GiB);
+}
+
+// What nobody has measured is at least in an order that everybody knows.
+TEST(Card, a_better_card_is_faster) {
+  for (const auto& [slower, faster] : {std::pair("rtx3090", "rtx4090"), std::pair("rtx4090", "rtx5090"),
+                                       std::pair("l4", "l40s"), std::pair("a100-80g", "h100")}) {
+    EXPECT_GT(card_named(slower)->costs.few_rows[0], card_named(faster)->costs.few_rows[0]) << faster;
+    EXPECT_GT(card_named(slower)->costs.row, card_named(faster)->costs.row) << faster;
+  }
 }
 
 TEST(Memory, section_4_7_counts_the_cache_of_every_slot) {

@@ -27,6 +27,9 @@ class PromptCache {
   // Gives the slot back; of slots that become free at one time, in order of their numbers. `held`: the prompt as far as
   // it was read, and the answer. `prompt`: tokens of the former.
   virtual void release(std::uint32_t slot, Sequence held, std::size_t prompt) = 0;
+
+  // Tokens of a prompt that need not be read if it is placed now. Who asks changes nothing.
+  virtual std::size_t known(std::span<const Piece> prompt) const = 0;
 };
 
 }  // namespace drover::engine

@@ -31,7 +31,8 @@ struct Job {
   Sequence prompt;           // at least one token
   std::uint32_t answer = 0;  // tokens to generate; 0: the prompt is only read, as for an embedding
   AnswerTokens token{};      // empty: no later prompt contains the answer
-  // So many tokens need not be read, whatever the cache says: for comparison with measurements.
+  // So many tokens need not be read, whatever the cache says: for comparison with measurements, and with caches that no
+  // engine has.
   std::optional<std::uint32_t> cached{};
 };
 
@@ -94,6 +95,8 @@ class Runner {
   // A slot that nothing ever frees, as a bug of the engine leaves behind.
   void leak_slot() { ++leaked_; }
 
+  // Tokens of a prompt that are in the cache now.
+  std::size_t known(std::span<const Piece> prompt) const { return cache_->known(prompt); }
   std::size_t waiting() const { return waiters_.size(); }
   std::size_t running() const;  // with a slot, or on the way to one
   bool idle() const { return waiters_.empty() && running() == 0; }

@@ -65,6 +65,15 @@ bool HostCache::load(Remembered& slot, std::span<const Piece> prompt) {
   return true;
 }
 
+std::size_t HostCache::known(std::span<const Piece> prompt, PrefixReuse reuse) const {
+  std::size_t most = 0;
+  for (const Remembered& sequence : sequences_) {
+    const std::size_t common = common_tokens(sequence.sequence, prompt);
+    if (share(common, sequence.tokens) >= kWorthLoading) most = std::max(most, reusable(sequence, prompt, reuse));
+  }
+  return most;
+}
+
 SlotCache::SlotCache(std::uint32_t slots, PrefixReuse reuse, std::size_t host_tokens)
     : slots_(slots), reuse_(reuse), host_(host_tokens) {}
 
@@ -115,6 +124,14 @@ void SlotCache::release(std::uint32_t slot, Sequence held, std::size_t prompt) {
                              .tokens = tokens,
                              .checkpoint = prompt > kCheckpointGap ? prompt - kCheckpointGap : 0},
                   .last_used = ++releases_};
+}
+
+std::size_t SlotCache::known(std::span<const Piece> prompt) const {
+  std::size_t most = host_.known(prompt, reuse_);
+  for (const Slot& slot : slots_) {
+    if (!slot.taken) most = std::max(most, reusable(slot.memory, prompt, reuse_));
+  }
+  return most;
 }
 
 }  // namespace drover::engine

@@ -37,6 +37,7 @@ class HostCache {
   // Exchanges `slot` for the sequence that serves `prompt` better: more of the prompt found, and less of the sequence
   // thrown away. False: there is none.
   bool load(Remembered& slot, std::span<const Piece> prompt);
+  std::size_t known(std::span<const Piece> prompt, PrefixReuse reuse) const;
   std::size_t tokens() const { return tokens_; }
 
  private:
@@ -53,6 +54,7 @@ class SlotCache final : public PromptCache {
 
   std::optional<Placement> place(std::span<const Piece> prompt, std::uint32_t answer) override;
   void release(std::uint32_t slot, Sequence held, std::size_t prompt) override;
+  std::size_t known(std::span<const Piece> prompt) const override;
 
  private:
   struct Slot {

@@ -119,6 +119,7 @@ TEST(SlotCache, saves_idle_slots_when_another_begins_and_finds_them_again) {
   give_back(cache, 1, "cccc");
   const auto fourth = cache.place(letters("dddd"), 0);
   EXPECT_EQ(fourth->slot, 0U);
+  EXPECT_EQ(cache.known(letters("aaaaa")), 4U);
   const auto again = cache.place(letters("aaaaa"), 0);
   EXPECT_EQ(again->slot, 1U);
   EXPECT_EQ(again->cached, 4U);

@@ -652,5 +652,37 @@ TEST(Reload, machines_are_known_though_their_names_move) {
   world.expect_at_rest();
 }
 
+// Two prompts with 2 KiB in common and one of another session, in a log that may say so and in one that may not.
+TEST(AccessLog, says_how_prompts_begin_where_it_has_a_key) {
+  const auto chat = [](std::string_view text, std::string_view session) {
+    std::string request =
+        post(kChatPath, fmt::format(R"({{"model":"m","messages":[{{"role":"user","content":"{}"}}]}})", text));
+    return request.insert(request.find("\r\n") + 2, fmt::format("X-Session-Id: {}\r\n", session));
+  };
+  const std::string common(2'500, 'x');
+  for (const bool has_key : {true, false}) {
+    World world({.log_key = has_key ? std::optional(api::LogKey({1, 2, 3})) : std::nullopt});
+    world.nodes[0]->play({{Send{whole(done_line())}}, {Send{whole(done_line())}}});
+    world.nodes[1]->play({{Send{whole(done_line())}}, {Send{whole(done_line())}}});
+    for (const auto& [end, session] : {std::pair('a', "one"), std::pair('b', "two")}) {
+      world.send(chat(common + std::string(1'000, end), session));
+      ASSERT_TRUE(world.finish());
+    }
+    const std::vector<Json> lines = world.log();
+    ASSERT_EQ(lines.size(), 2U);
+    if (!has_key) {
+      EXPECT_FALSE(lines[0].contains("drover.prefix_hashes") || lines[0].contains("drover.session"));
+      continue;
+    }
+    const Json& one = lines[0]["drover.prefix_hashes"];
+    const Json& other = lines[1]["drover.prefix_hashes"];
+    ASSERT_EQ(one.size(), 3U);
+    EXPECT_EQ(one[1], other[1]);
+    EXPECT_NE(one[2], other[2]);
+    EXPECT_NE(lines[0]["drover.session"], lines[1]["drover.session"]);
+    EXPECT_EQ(lines[0].dump().find("xxxx"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace drover::gateway::test

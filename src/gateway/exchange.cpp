@@ -155,6 +155,8 @@ void account(Exchange& exchange) {
   record.prompt_tokens = metrics.prompt_tokens;
   record.cached_tokens = metrics.cached_tokens;
   record.completion_tokens = metrics.eval_tokens;
+  record.session = exchange.logged_session;
+  record.prefix_hashes = exchange.logged_prefix;
   std::string line = exchange.loop().take_string();
   observe::append_access_line(line, record);
   access_line(line);

@@ -11,6 +11,7 @@
 #include "api/routes.h"
 #include "api/understood.h"
 #include "base/check.h"
+#include "base/pooled.h"
 #include "gateway/asker.h"
 #include "gateway/worker.h"
 #include "observe/access_log.h"
@@ -54,6 +55,8 @@ struct Exchange {
   std::uint64_t sent = 0;
   api::AnswerMetrics metrics;
   std::uint64_t messages = 0;
+  std::optional<std::uint64_t> logged_session;  // these two where the access log has a key: what it may say of them
+  std::vector<std::uint64_t, PooledAllocator<std::uint64_t>> logged_prefix;
 
   net::Loop& loop() { return worker.loop(); }
   const GatewaySettings& settings() const { return published->settings; }

@@ -14,8 +14,13 @@ Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
       control_(
           parts_.control, parts_.resolver, scheduler_, parts_.log, std::move(setup),
           [this](const std::shared_ptr<const Published>& published) { publish(published); }, parts_.local_slots),
-      shared_{scheduler_, buffers_,           control_,
-              parts_.log, parts_.access_line, fmt::format("{:016x}", Random(parts_.seed).next())},
+      shared_{.scheduler = scheduler_,
+              .buffers = buffers_,
+              .control = control_,
+              .log = parts_.log,
+              .access_line = parts_.access_line,
+              .log_key = parts_.log_key,
+              .instance = fmt::format("{:016x}", Random(parts_.seed).next())},
       ending_(parts_.control.loop()),
       started_(parts_.control.loop().now()),
       last_reload_(parts_.control.loop().wall()) {

@@ -24,6 +24,7 @@ struct GatewayParts {
   Log& log;
   std::function<void(std::string_view)> access_line;  // may be empty
   std::function<std::uint64_t()> log_dropped;         // may be empty
+  std::optional<api::LogKey> log_key{};               // of the hashes in the access log; none: it has none
   Control::LocalSlots local_slots;                    // may be empty
   std::uint64_t seed;                                 // of request ids and of what policies draw
   std::string version;

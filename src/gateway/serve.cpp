@@ -336,12 +336,28 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   }
 }
 
+// As the client names it.
+std::optional<std::string_view> session_of(const Exchange& exchange) {
+  for (const auto field : {http::Known::x_session_id, http::Known::x_claude_code_session_id}) {
+    if (const auto session = exchange.incoming.head->find(field)) return session;
+  }
+  return std::nullopt;
+}
+
+// For the access log, which may say how prompts begin only under its own key.
+void note_beginning(Exchange& exchange, const api::Understood& understood) {
+  const auto& key = exchange.worker.shared().log_key;
+  if (!key) return;
+  if (const auto session = session_of(exchange)) exchange.logged_session = key->hash(*session);
+  const auto hashes = understood.prompt_hashes.all();
+  exchange.logged_prefix.resize(api::logged_hashes(hashes.size()));
+  api::write_logged_prefix(hashes, *key, exchange.logged_prefix);
+}
+
 // What a conversation's requests have in common and others have not: its session, if the client names one, else how its
 // prompt begins. 0: too short to tell.
 std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
-  for (const auto field : {http::Known::x_session_id, http::Known::x_claude_code_session_id}) {
-    if (const auto session = exchange.incoming.head->find(field)) return api::xxh3(*session);
-  }
+  if (const auto session = session_of(exchange)) return api::xxh3(*session);
   const auto hashes = understood.prompt_hashes.all();
   return hashes.empty() ? 0 : hashes.front();
 }
@@ -481,6 +497,7 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   exchange.asker = std::move(*asker);
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
+  note_beginning(exchange, body.understood());
   auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published
   if (!begun) co_return begun.error();
   body.drop();  // an answer that has begun is not asked for again

@@ -206,6 +206,7 @@ World::World(WorldOptions options) : world(options.seed, options.network), optio
                      .log = null_log,
                      .access_line = [this](std::string_view line) { access_log += line; },
                      .log_dropped = {},
+                     .log_key = options_.log_key,
                      .local_slots = {},
                      .seed = options_.seed,
                      .version = "test",

@@ -113,6 +113,7 @@ struct WorldOptions {
   net::SimNetworkSettings network{};
   std::function<void(GatewaySetup&)> change{};
   net::Resolver* resolver = nullptr;  // null: literals only
+  std::optional<api::LogKey> log_key{};
 };
 
 // Answers what a test says; `fails` while it says nothing.

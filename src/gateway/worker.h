@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "api/logged_prefix.h"
 #include "base/log.h"
 #include "base/pooled.h"
 #include "base/random.h"
@@ -30,6 +32,7 @@ struct Shared {
   ControlLink& control;
   Log& log;
   std::function<void(std::string_view)> access_line;  // takes whole lines; any thread; empty: no access log
+  std::optional<api::LogKey> log_key;                 // of the hashes in it; none: it has none
   std::string instance;                               // names this process in the hop header of requests to nodes
 };
 

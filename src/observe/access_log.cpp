@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "api/go_json.h"
 #include "api/json_text.h"
@@ -29,8 +30,9 @@ std::uint32_t code_point(const char* at, std::size_t length) {
 // One byte becomes so many at most: \u001b.
 constexpr std::size_t kMostEscaped = 6;
 
+constexpr char kDigits[] = "0123456789abcdef";
+
 char* write_unicode_escape(char* to, std::uint32_t unit) {
-  constexpr char kDigits[] = "0123456789abcdef";
   *to++ = '\\';
   *to++ = 'u';
   for (int shift = 12; shift >= 0; shift -= 4) *to++ = kDigits[unit >> shift & 0xf];
@@ -74,7 +76,9 @@ char* write_escaped(char* to, std::string_view text) {
 constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
 constexpr std::size_t kMostValue = 32;
 constexpr std::size_t kMostField = kMostKey + kMostValue;
-constexpr std::size_t kFields = 29;  // with the end
+constexpr std::size_t kFields = 31;           // with the end
+constexpr std::size_t kHash = 16;             // digits of one
+constexpr std::size_t kMostHash = kHash + 3;  // with its quotes and comma
 
 // Writes the members of one object in the order of the calls, into room made for the whole line: strings that grow by
 // pieces would cost more than what is written. A key comes with its punctuation, `,"name":`, to be copied at once.
@@ -116,6 +120,22 @@ class Line {
     if (value) number(key, *value);
   }
   template <std::size_t size>
+  void hash(const char (&key)[size], const std::optional<std::uint64_t>& value) {
+    if (!value) return;
+    begin(key);
+    write_hash(*value);
+  }
+  template <std::size_t size>
+  void hashes(const char (&key)[size], std::span<const std::uint64_t> values) {
+    if (values.empty()) return;
+    begin(key, kMostHash * values.size());
+    for (char before = '['; const std::uint64_t value : values) {
+      *at_++ = std::exchange(before, ',');
+      write_hash(value);
+    }
+    *at_++ = ']';
+  }
+  template <std::size_t size>
   void flag(const char (&key)[size], bool value) {
     begin(key);
     write(value ? std::string_view("true") : std::string_view("false"));
@@ -155,6 +175,12 @@ class Line {
   }
   void write(std::string_view text) { at_ = std::copy(text.begin(), text.end(), at_); }
   void write_number(std::uint64_t value) { at_ = std::to_chars(at_, at_ + kMostValue, value).ptr; }
+  // As text: a number of 64 bits is more than most readers of JSON can hold.
+  void write_hash(std::uint64_t value) {
+    *at_++ = '"';
+    for (std::size_t digit = kHash; digit-- > 0;) *at_++ = kDigits[value >> 4 * digit & 0xf];
+    *at_++ = '"';
+  }
 
   char* at_;
   const char* const end_;
@@ -177,7 +203,7 @@ std::size_t most_bytes(const AccessRecord& record) {
                                        record.node, record.picked, record.tenant}) {
     text += value.size();
   }
-  return kFields * kMostField + kMostEscaped * text;
+  return kFields * kMostField + kMostEscaped * text + kMostHash * record.prefix_hashes.size();
 }
 
 char* write_line(char* begin, const char* end, const AccessRecord& record) {
@@ -210,6 +236,8 @@ char* write_line(char* begin, const char* end, const AccessRecord& record) {
   line.number(R"(,"gen_ai.usage.input_tokens":)", record.prompt_tokens);
   line.number(R"(,"gen_ai.usage.cache_read.input_tokens":)", record.cached_tokens);
   line.number(R"(,"gen_ai.usage.output_tokens":)", record.completion_tokens);
+  line.hash(R"(,"drover.session":)", record.session);
+  line.hashes(R"(,"drover.prefix_hashes":)", record.prefix_hashes);
   return line.end();
 }
 

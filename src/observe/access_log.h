@@ -1,8 +1,10 @@
 #pragma once
-// One line of JSON for each request, when it ends. Nothing of a prompt, an answer or a key is in it.
+// One line of JSON for each request, when it ends. Nothing of a prompt, an answer or a key is in it; where the settings
+// ask for it, which prompts begin alike.
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,12 +49,17 @@ struct AccessRecord {
   std::optional<std::uint64_t> prompt_tokens;
   std::optional<std::uint64_t> cached_tokens;
   std::optional<std::uint64_t> completion_tokens;
+
+  // Under a key that nobody knows (api/logged_prefix.h), where the settings ask for it: the session that the client
+  // named, and how the prompt begins.
+  std::optional<std::uint64_t> session;
+  std::span<const std::uint64_t> prefix_hashes;
 };
 
 // One line with its newline; the fields always in one order, absent ones left out. Names are those of ECS and
 // OpenTelemetry where they have one, else `drover.*`. What could forge a line or steer a terminal (control characters,
-// bidirectional marks, invalid UTF-8) is escaped. Makes room for the longest such line first, about 2 KiB and six times
-// the texts, and asks for no other memory: append to a buffer that is kept. About 0.2 µs.
+// bidirectional marks, invalid UTF-8) is escaped. Makes room for the longest such line first, about 2 KiB, six times the
+// texts and 19 bytes a hash, and asks for no other memory: append to a buffer that is kept. About 0.2 µs.
 void append_access_line(std::string& out, const AccessRecord& record);
 
 }  // namespace drover::observe

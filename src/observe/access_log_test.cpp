@@ -1,8 +1,13 @@
 // One request, one line: whole, in order, and not to be forged.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <sstream>
+#include <vector>
+
 #include "base/json.h"
 #include "observe/access_log.h"
+#include "traces/reader.h"
 
 namespace drover::observe {
 namespace {
@@ -57,6 +62,52 @@ TEST(AccessLine, tells_the_whole_story_in_a_fixed_order) {
             "\"drover.overhead_ms\":0.007,\"drover.first_byte_ms\":104.000,\"http.request.body.bytes\":1210,"
             "\"http.response.body.bytes\":18432,\"gen_ai.usage.input_tokens\":55,"
             "\"gen_ai.usage.cache_read.input_tokens\":41,\"gen_ai.usage.output_tokens\":180}\n");
+}
+
+TEST(AccessLine, ends_with_hashes_where_they_are_asked_for) {
+  const std::array<std::uint64_t, 3> hashes{1, 0xfedc'ba98'7654'3210, 0};
+  AccessRecord record;
+  record.session = 0xabc;
+  record.prefix_hashes = hashes;
+  const std::string line = line_of(record);
+  EXPECT_TRUE(
+      line.ends_with(",\"drover.session\":\"0000000000000abc\",\"drover.prefix_hashes\":[\"0000000000000001\","
+                     "\"fedcba9876543210\",\"0000000000000000\"]}\n"))
+      << line;
+  const std::vector<std::uint64_t> many(1'000, ~std::uint64_t{0});
+  record.prefix_hashes = many;
+  EXPECT_EQ(member(parse_json(line_of(record)).value(), "drover.prefix_hashes")->size(), many.size());
+}
+
+// `drover replay` and `drover load` take an access log for a trace.
+TEST(AccessLine, is_read_again_as_a_request_of_a_trace) {
+  const std::array<std::uint64_t, 2> hashes{7, ~std::uint64_t{0}};
+  AccessRecord record;
+  record.time = Wall{1'787'386'272'140ms};
+  record.model = "qwen3:8b \"odd\"";
+  record.prompt_tokens = 600;
+  record.completion_tokens = 180;
+  record.session = 0xabc;
+  record.prefix_hashes = hashes;
+  AccessRecord earlier = record;  // that ended later
+  earlier.time -= 250ms;
+  AccessRecord refused;
+  refused.outcome = Outcome::refused;
+  auto reader = traces::Reader::read(
+      std::make_unique<std::istringstream>(line_of(refused) + line_of(record) + line_of(earlier)), "log");
+  ASSERT_TRUE(reader) << reader.error().detail;
+  EXPECT_EQ(reader->form(), traces::Form::access_log);
+  EXPECT_EQ(reader->left_out().refused, 1U);
+  traces::Request expected{.prompt = Tokens{600},
+                           .answer = Tokens{180},
+                           .blocks = {hashes.begin(), hashes.end()},
+                           .block_tokens = traces::kLoggedBlock,
+                           .model = "qwen3:8b \"odd\"",
+                           .session = "0000000000000abc"};
+  EXPECT_EQ(reader->next().value(), expected);
+  expected.at = 250ms;
+  EXPECT_EQ(reader->next().value(), expected);
+  EXPECT_EQ(reader->next().value(), std::nullopt);
 }
 
 TEST(AccessLine, leaves_out_what_is_not_known) {

@@ -44,11 +44,11 @@ double mean_of(const Results::Policy& policy, const Figure& figure) {
   return sum / static_cast<double>(policy.runs.size());
 }
 
-std::optional<Interval> against(const Results::Policy& first, const Results::Policy& other, const Figure& figure) {
+std::optional<Interval> against(const Results::Policy& base, const Results::Policy& other, const Figure& figure) {
   std::vector<double> changes;
-  for (std::size_t i = 0; i < first.runs.size(); ++i) {
-    const double base = figure.of(first.runs[i]);
-    const double change = (figure.of(other.runs[i]) - base) / base;
+  for (std::size_t i = 0; i < base.runs.size(); ++i) {
+    const double was = figure.of(base.runs[i]);
+    const double change = (figure.of(other.runs[i]) - was) / was;
     if (!std::isfinite(change)) return std::nullopt;
     changes.push_back(change);
   }

@@ -23,6 +23,7 @@ struct Results {
   struct Policy {
     std::string name;
     std::vector<Figures> runs;  // by seed
+    std::size_t base = 0;       // of `policies`: what it is compared with
   };
   std::uint64_t first_seed = 1;
   std::vector<Policy> policies;
@@ -37,9 +38,9 @@ double mean_of(const Results::Policy& policy, const Figure& figure);
 struct Interval {
   double mean, low, high;
 };
-// How much larger a figure is than the first policy's, as a part of the latter: the mean over seeds, and between which
-// bounds it lies with a probability of 95 %. nullopt: some seed's figure is no number, or zero in the first policy.
-std::optional<Interval> against(const Results::Policy& first, const Results::Policy& other, const Figure& figure);
+// How much larger a figure is than that of what it is compared with, as a part of the latter: the mean over seeds, and
+// between which bounds it lies with a probability of 95 %. nullopt: some seed's figure is no number, or zero in `base`.
+std::optional<Interval> against(const Results::Policy& base, const Results::Policy& other, const Figure& figure);
 
 // The percentile bootstrap (Efron: Bootstrap methods, Annals of Statistics 1979) of the mean, 95 %. `values`: not
 // empty.

@@ -9,7 +9,6 @@ namespace drover::replay {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr double kForever = std::numeric_limits<double>::infinity();
 
 // As the load tool counts it, so that one goal means the same to both.
 load::Outcome outcome_of(const Request& request) {
@@ -34,25 +33,27 @@ template <double Summary::* Part>
 double program_part(const Figures& figures) {
   return figures.program ? (*figures.program).*Part : kNone;
 }
+template <double Fairness::* Part>
+double fairness_part(const Figures& figures) {
+  return figures.fairness && figures.fairness->windows > 0 ? (*figures.fairness).*Part : kNone;
+}
+// The p95 of the tenant that asks least.
+template <Summary TenantFigures::* Of>
+double modest_part(const Figures& figures) {
+  return figures.fairness ? (figures.fairness->tenants[figures.fairness->modest].*Of).p95 : kNone;
+}
+template <std::optional<Fairness::Reference> Fairness::* Where, Summary Fairness::Reference::* Of>
+double reference_part(const Figures& figures) {
+  if (!figures.fairness) return kNone;
+  const auto& reference = (*figures.fairness).*Where;
+  return reference ? ((*reference).*Of).p95 : kNone;
+}
 template <double Figures::Reuse::* Share>
 double reuse_part(const Figures& figures) {
   return figures.reuse ? (*figures.reuse).*Share : kNone;
 }
 
 }  // namespace
-
-Summary summarise(std::vector<double>& times) {
-  if (times.empty()) return {kNone, kNone, kNone, kNone};
-  std::ranges::sort(times);
-  // The least value that the part does not exceed.
-  const auto quantile = [&](double part) {
-    const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(times.size())));
-    return times[std::max<std::size_t>(rank, 1) - 1];
-  };
-  double sum = 0;
-  for (const double time : times) sum += time;
-  return {sum / static_cast<double>(times.size()), quantile(0.5), quantile(0.95), quantile(0.99)};
-}
 
 Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std::vector<Workload::Program>& programs,
                const load::Goal& goal) {
@@ -135,6 +136,17 @@ std::span<const Figure> figures() {
       Figure{"cached", reuse_part<&F::Reuse::cached>},
       Figure{"cached_pooled", reuse_part<&F::Reuse::pooled>},
       Figure{"cached_infinite", reuse_part<&F::Reuse::infinite>},
+      Figure{"cached_beyond", reuse_part<&F::Reuse::cached_beyond>},
+      Figure{"cached_pooled_beyond", reuse_part<&F::Reuse::pooled_beyond>},
+      Figure{"modest_e2e_p95", modest_part<&TenantFigures::end_to_end>},
+      Figure{"modest_e2e_p95_first", reference_part<&Fairness::prior, &Fairness::Reference::end_to_end>},
+      Figure{"modest_e2e_p95_alone", reference_part<&Fairness::alone, &Fairness::Reference::end_to_end>},
+      Figure{"modest_wait_p95", modest_part<&TenantFigures::waited>},
+      Figure{"modest_wait_p95_first", reference_part<&Fairness::prior, &Fairness::Reference::waited>},
+      Figure{"modest_wait_p95_alone", reference_part<&Fairness::alone, &Fairness::Reference::waited>},
+      Figure{"fair_windows", [](const F& f) { return f.fairness ? static_cast<double>(f.fairness->windows) : kNone; }},
+      Figure{"gap_mean", fairness_part<&Fairness::gap_mean>},
+      Figure{"gap_max", fairness_part<&Fairness::gap_max>},
       Figure{"span_s", [](const F& f) { return f.span; }},
   };
   return all;
@@ -143,6 +155,16 @@ std::span<const Figure> figures() {
 Json to_json(const Figures& of) {
   Json json = Json::object();
   for (const Figure& figure : figures()) json[figure.name] = number(figure.of(of));
+  if (!of.fairness) return json;
+  Json& tenants = json["tenants"] = Json::array();
+  for (const TenantFigures& tenant : of.fairness->tenants) {
+    tenants.push_back({{"tenant", tenant.name},
+                       {"requests", tenant.requests},
+                       {"ok", tenant.ok},
+                       {"tokens", tenant.tokens},
+                       {"e2e_p95", number(tenant.end_to_end.p95)},
+                       {"wait_p95", number(tenant.waited.p95)}});
+  }
   return json;
 }
 

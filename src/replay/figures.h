@@ -10,16 +10,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "load/goal.h"
+#include "replay/fairness.h"
 #include "replay/stage.h"
+#include "replay/summary.h"
 
 namespace drover::replay {
-
-// Seconds. Infinity where the figure falls among the refused, who wait for ever; NaN where nothing was measured.
-struct Summary {
-  double mean = 0, p50 = 0, p95 = 0, p99 = 0;
-};
-// Of any order; used up.
-Summary summarise(std::vector<double>& times);
 
 struct Figures {
   std::uint64_t requests = 0;  // all that fit some node
@@ -42,8 +37,12 @@ struct Figures {
     double cached = 0;
     double pooled = 0;    // PooledCache
     double infinite = 0;  // InfiniteCache
+    // Without what all prompts begin with, which every cache has at once.
+    double cached_beyond = 0;
+    double pooled_beyond = 0;
   };
   std::optional<Reuse> reuse{};
+  std::optional<Fairness> fairness{};  // where the workload has several tenants
 };
 
 // Of requests and programs; the rest is the run's.

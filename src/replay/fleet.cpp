@@ -17,18 +17,14 @@ constexpr double kBytesPerToken = 4;
 
 double factor(Random& random, double spread) { return 1 - spread + 2 * spread * random.uniform(); }
 
-std::uint32_t most_slots(std::string_view card) {
-  if (card == "fast") return 8;
-  if (card == "small") return 2;
-  return 4;
-}
+std::uint32_t most_slots(Bytes vram) { return vram >= 40_GiB ? 8 : vram >= 16_GiB ? 4 : 2; }
 
 }  // namespace
 
 sim::NodeSettings node_on(std::string_view card, const Needs& needs) {
   const Bytes vram = engine::card_named(card)->vram;
   sim::NodeSettings node{
-      .name = {}, .card = std::string(card), .models = {}, .slots = most_slots(card), .context = needs.context};
+      .name = {}, .card = std::string(card), .models = {}, .slots = most_slots(vram), .context = needs.context};
   const auto fits = [&](const sim::ModelSettings& model, std::uint32_t slots) {
     return engine::fits(engine::size_in_memory(model.spec, std::min(needs.context, model.spec.context), slots), vram);
   };

@@ -19,8 +19,8 @@ struct Needs {
   std::uint32_t context;            // tokens of each slot
 };
 
-// A node with that card: it holds those models that fit it, and has as many slots as fit, up to 8, 4 or 2 by its card.
-// It has no name.
+// A node with that card: it holds those models that fit it, and has as many slots as fit, up to 8, 4 or 2 by its
+// memory. It has no name.
 sim::NodeSettings node_on(std::string_view card, const Needs& needs);
 // `beginning-N`, with the least N from 1 that no node has.
 std::string free_name(const Fleet& fleet, std::string_view beginning);

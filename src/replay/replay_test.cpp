@@ -1,4 +1,5 @@
 // Replays small enough to be worked out by hand, and the parts of large ones.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +9,7 @@
 #include "replay/compare.h"
 #include "replay/fleet_file.h"
 #include "replay/ideal_cache.h"
+#include "replay/informed.h"
 #include "replay/models.h"
 #include "replay/prompt_blocks.h"
 #include "replay/rivals/rival_router.h"
@@ -63,6 +65,11 @@ class Small {
 
   Stage& run_scheduled(const balance::SchedulerSettings& settings = {}) {
     Scheduled router(stage_, workload_.models(), {.scheduler = settings}, 1);
+    stage_.run(router);
+    return stage_;
+  }
+  Stage& run_informed(const InformedSettings& settings = {}) {
+    Informed router(stage_, fleet_, workload_, settings);
     stage_.run(router);
     return stage_;
   }
@@ -137,6 +144,56 @@ TEST(Stage, a_rival_binds_early_or_in_a_queue_like_ours) {
   const auto queued = late.run_rival("rival:round_robin", Binding::late).requests();
   EXPECT_EQ(queued[2].node, 1U);
   EXPECT_EQ(queued[2].started, queued[1].ended);
+}
+
+Fleet fast_and_slow() {
+  Fleet fleet = one_node(1);
+  fleet.push_back(fleet[0]);
+  fleet[1].name = "s";
+  fleet[1].card = "slow";
+  return fleet;
+}
+
+// An answer of 1,000 tokens takes 2.8 s on the fast card and 15 s on the slow one: two of them go to the fast one, one
+// after the other. One that is short had better not wait.
+TEST(Informed, waits_for_the_fast_node_if_the_answer_is_long_and_not_if_it_is_short) {
+  // The first one is so long that the second one has the slow node load.
+  const std::deque<Listed::Entry> warm{{0s, question({{1, 100}}, 2'000)}, {0s, question({{2, 100}}, 10)}};
+  for (const auto& [answer, node] : {std::pair(1'000U, 0U), std::pair(20U, 1U)}) {
+    auto asked = warm;
+    asked.push_back({60s, question({{3, 100}}, 1'000)});
+    asked.push_back({60s, question({{4, 100}}, answer)});
+    Small small(fast_and_slow(), asked);
+    const auto requests = small.run_informed().requests();
+    EXPECT_EQ(requests[2].node, 0U);
+    EXPECT_EQ(requests[3].node, node) << answer;
+  }
+}
+
+TEST(Informed, finds_on_a_node_what_it_has_and_in_a_pooled_cache_what_any_has) {
+  for (const bool pooled : {false, true}) {
+    Small small(fast_and_slow(), {{0s, question({{1, 100}}, 2'000)},
+                                  {0s, question({{2, 100}}, 10)},
+                                  {60s, question({{3, 4'000}, {4, 10}}, 1'000)},
+                                  {61s, question({{3, 4'000}, {5, 10}}, 10)}});
+    const auto requests = small.run_informed({.pooled = pooled}).requests();
+    EXPECT_EQ(requests[2].node, 0U);
+    EXPECT_EQ(requests[3].usage.cached, pooled || requests[3].node == 0 ? 4'000U : 0U);
+    if (pooled) EXPECT_EQ(requests[3].node, 1U) << "which need not read it";
+  }
+}
+
+TEST(Informed, one_tenant_may_go_before_all_others_and_interrupts_nobody) {
+  std::deque<Listed::Entry> asked;
+  asked.push_back({0s, question({{9, 100}}, 1)});  // loads the model
+  for (engine::TokenHash i = 0; i < 4; ++i) asked.push_back({10s + 1ms * i, question({{i, 100}}, 100)});
+  asked[4].question.tenant = 1;
+  Small small(one_node(1), asked);
+  const auto requests = small.run_informed({.first = 1}).requests();
+  EXPECT_LT(requests[1].started, requests[4].started);
+  EXPECT_EQ(requests[4].started, requests[1].ended);
+  EXPECT_LT(requests[4].started, requests[2].started);
+  EXPECT_LT(requests[2].started, requests[3].started);
 }
 
 TEST(Stage, who_is_refused_waits_for_ever_and_misses_the_goal) {
@@ -310,6 +367,8 @@ TEST(FleetFile, says_what_machines_there_are) {
 }
 
 TEST(FleetFile, tells_every_mistake_with_its_place) {
+  const std::string known_cards =
+      "fast, slow, small, measured, rtx3090, rtx4090, rtx5090, l4, l40s, a100-80g, h100, rx7900xtx, m2-ultra";
   const Needs needs{{"llama3.2:3b"}, 8'192};
   const auto faults = [&](std::string_view text) {
     const auto fleet = parse_fleet(text, "f.yaml", needs);
@@ -319,16 +378,18 @@ TEST(FleetFile, tells_every_mistake_with_its_place) {
   };
   EXPECT_EQ(
       faults("nodes:\n  - {card: fest, count: 0}\n  - {card: slow, models: [gpt-9], memory: 5}\n"),
-      "f.yaml:2:12: nodes[0].card: \"fest\" is no card; expected one of fast, slow, small, measured\n"
-      "f.yaml:2:25: nodes[0].count is 0; expected a whole number from 1 to 1000\n"
-      "f.yaml:3:27: nodes[1].models[0]: \"gpt-9\" is no model; expected one of llama3.2:3b, qwen3:8b, gemma3:4b, "
-      "nomic-embed-text:latest, llama3.3:70b, llama3.1:8b, mistral:7b, phi4:14b\n"
-      "f.yaml:3:35: unknown key \"memory\" in nodes[1]; expected name, card, count, slots, context, max_loaded or "
-      "models\n");
+      "f.yaml:2:12: nodes[0].card: \"fest\" is no card; expected one of " + known_cards +
+          "\n"
+          "f.yaml:2:25: nodes[0].count is 0; expected a whole number from 1 to 1000\n"
+          "f.yaml:3:27: nodes[1].models[0]: \"gpt-9\" is no model; expected one of llama3.2:3b, qwen3:8b, gemma3:4b, "
+          "nomic-embed-text:latest, llama3.3:70b, llama3.1:8b, mistral:7b, phi4:14b\n"
+          "f.yaml:3:35: unknown key \"memory\" in nodes[1]; expected name, card, count, slots, context, max_loaded or "
+          "models\n");
   EXPECT_EQ(faults("nodes: []\n"), "f.yaml:1:1: there are no nodes; expected a list of cards\n");
   EXPECT_EQ(faults("nodes:\n  - {name: a, card: fast}\n  - {name: a, card: fast}\n  - {name: b}\n"),
             "f.yaml:3:12: nodes[1].name is \"a\", which another one has; expected another\n"
-            "f.yaml:4:5: nodes[2].card is missing; expected one of fast, slow, small, measured\n");
+            "f.yaml:4:5: nodes[2].card is missing; expected one of " +
+                known_cards + "\n");
 }
 
 TEST(FleetFile, what_if_there_were_others) {
@@ -343,11 +404,12 @@ TEST(FleetFile, what_if_there_were_others) {
   };
   EXPECT_EQ(cards("add 2 x small"), "fast-1 slow-1 small-1 small-2 ");
   EXPECT_EQ(cards("add 1 x fast"), "fast-1 slow-1 fast-2 ");
+  EXPECT_EQ(cards("add 1 x rtx4090"), "fast-1 slow-1 rtx4090-1 ");
   EXPECT_EQ(cards(" remove 1 x fast,add 1 x slow "), "slow-1 slow-2 ");
   EXPECT_EQ(cards("remove 2 x slow"), "\"remove 2 x slow\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 1 x slow, remove 1 x fast"), "nothing of the fleet would be left");
   for (const std::string_view wrong : {"", "add", "add 1 fast", "add -1 x fast", "add 1.5 x fast", "add 0 x fast",
-                                       "add 1 x rtx4090", "add 1 x fast fast", "buy 1 x fast", "add 1 x fast,"}) {
+                                       "add 1 x rtx9999", "add 1 x fast fast", "buy 1 x fast", "add 1 x fast,"}) {
     EXPECT_NE(cards(wrong).find("is no change of a fleet"), std::string::npos) << wrong;
   }
 }
@@ -428,6 +490,47 @@ TEST(Trace, comes_at_its_own_speed_or_at_a_rate) {
   EXPECT_EQ(read_trace({.path = path + "x"}).error().code, ErrorCode::invalid);
 }
 
+// Two turns of one conversation and a request without hashes, by two names of models.
+TEST(Trace, an_access_log_has_models_sessions_and_beginnings_measured_in_tokens) {
+  const std::string path = testing::TempDir() + "replay_access.log";
+  const auto line = [](std::string_view second, std::string_view model, int prompt, std::string_view rest) {
+    return fmt::format(R"({{"@timestamp":"2026-11-21T09:54:{}Z","drover.outcome":"ok","gen_ai.request.model":"{}",)"
+                       R"("gen_ai.usage.input_tokens":{},"gen_ai.usage.output_tokens":5{}}})"
+                       "\n",
+                       second, model, prompt, rest);
+  };
+  std::ofstream(path) << line("10", "Qwen3:8b", 50, "")
+                      << line("03", "my/coder:7b", 1'000, R"(,"drover.session":"aa","drover.prefix_hashes":["1","2"])")
+                      << line("07", "my/coder:7b", 1'400,
+                              R"(,"drover.session":"aa","drover.prefix_hashes":["1","2","3"])")
+                      << R"({"@timestamp":"2026-11-21T09:55:00Z","drover.outcome":"refused"})" << "\n";
+  EXPECT_EQ(read_trace({.path = path}).error().detail.substr(0, 91),
+            "the trace asks for my/coder:7b, which replay does not know; say which model each is like, a");
+  EXPECT_EQ(read_trace({.path = path, .like = {"my/coder:7b"}}).error().detail.substr(0, 37),
+            "--like is \"my/coder:7b\"; expected NAM");
+  const auto trace = read_trace({.path = path, .like = {"my/coder:7b=mistral:7b"}});
+  ASSERT_TRUE(trace) << trace.error().detail;
+  EXPECT_TRUE(trace->has_blocks);
+  EXPECT_EQ(trace->left_out.refused, 1U);
+  EXPECT_TRUE(trace->tenants.empty());
+  const auto workload = trace_workload(*trace);
+  EXPECT_EQ(workload->models(), (std::vector<std::string>{"mistral:7b", "qwen3:8b"}));
+  const Question first = workload->take();
+  EXPECT_EQ(first.prompt, (engine::Sequence{{1, 400}, {2, 400}, {std::uint64_t{1} << 63, 200}}))
+      << "2,400 tokens in 2.5 + 3.5 blocks";
+  EXPECT_EQ(workload->next(), Mono{4s});
+  const Question second = workload->take();
+  EXPECT_EQ(first.program, second.program);
+  EXPECT_EQ(engine::common_tokens(first.prompt, second.prompt), 800U);
+  EXPECT_EQ(workload->take().model, 1U);
+}
+
+TEST(Trace, without_a_request_is_refused) {
+  const std::string path = testing::TempDir() + "replay_empty.csv";
+  std::ofstream(path) << "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+  EXPECT_EQ(read_trace({.path = path}).error().detail, path + ": there is no request in it");
+}
+
 Scenario scenario(Synthetic kind, double rate, std::uint64_t limit) {
   Scenario made{.synthetic = {.kind = kind, .rate = rate, .limit = limit}, .fleet = {}, .goal = goal("ttft<2s")};
   made.fleet = *fleet_preset("two", {models_of(made), kind == Synthetic::agents ? 32'768U : 8'192U});
@@ -463,8 +566,31 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_GT(figures.reuse->cached, 0.1);
   EXPECT_LE(figures.reuse->cached, figures.reuse->infinite);
   EXPECT_LE(figures.reuse->pooled, figures.reuse->infinite);
+  EXPECT_LT(figures.reuse->cached_beyond, figures.reuse->cached) << "all programs begin with 600 tokens";
+  EXPECT_LT(figures.reuse->pooled_beyond, figures.reuse->pooled);
   ASSERT_TRUE(figures.program);
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
+}
+
+TEST(Replay, without_reuse_every_prompt_is_read_whole) {
+  Scenario unlike = scenario(Synthetic::agents, 0.05, 200);
+  const double cached = replay(unlike, "least_connections", 1).end_to_end.mean;
+  unlike.reuse = false;
+  const Figures figures = replay(unlike, "least_connections", 1);
+  EXPECT_FALSE(figures.reuse);
+  EXPECT_TRUE(figures.program);
+  EXPECT_GT(figures.end_to_end.mean, 1.2 * cached);
+}
+
+TEST(Replay, a_modest_tenant_is_compared_with_being_first_and_being_alone) {
+  const Figures figures = replay(scenario(Synthetic::tenants, 15, 2'000), "least_connections", 1);
+  ASSERT_TRUE(figures.fairness && figures.fairness->prior && figures.fairness->alone);
+  const Fairness& fairness = *figures.fairness;
+  EXPECT_EQ(fairness.tenants[fairness.modest].name, "modest");
+  EXPECT_LT(fairness.prior->waited.p95, fairness.tenants[fairness.modest].waited.p95);
+  EXPECT_LE(fairness.alone->waited.p95, fairness.prior->waited.p95);
+  EXPECT_GT(fairness.windows, 0U);
+  EXPECT_FALSE(replay(scenario(Synthetic::tenants, 1, 50), "rival:random+queue", 1).fairness->prior);
 }
 
 TEST(Replay, a_fleet_must_hold_what_is_asked_for) {

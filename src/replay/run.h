@@ -17,6 +17,7 @@ struct Scenario {
   SyntheticSettings synthetic{};  // its seed is the run's
   Fleet fleet;
   Truth truth{};
+  bool reuse = true;              // false: no prompt begins like another
   ScheduledSettings scheduled{};  // its policy is the run's
   load::Goal goal;
 };
@@ -27,7 +28,8 @@ std::vector<std::string> models_of(const Scenario& scenario);
 // Error (invalid): a model of the workload that no node holds.
 Result<void> validate(const Scenario& scenario);
 
-// By their names: the scheduler's own, `rival:NAME`, and `rival:NAME+queue`.
+// By their names: the scheduler's own, `rival:NAME`, `rival:NAME+queue`, and the references `informed` and
+// `informed_pooled`.
 std::vector<std::string> policy_names();
 bool is_policy(std::string_view name);
 

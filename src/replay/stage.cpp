@@ -73,13 +73,14 @@ void Stage::arrive(Router& router) {
   end(number, End::left_out);
 }
 
-void Stage::start(std::size_t number, std::size_t node) {
+void Stage::start(std::size_t number, std::size_t node, std::optional<std::uint32_t> cached) {
   Request& request = requests_[number];
   CHECK(can_serve(node, request));
   request.node = node;
   request.started = now_;
   Question& question = request.question;
-  sim::Part part{.prompt = std::exchange(question.prompt, {}), .answer = question.answer, .token = {}};
+  sim::Part part{
+      .prompt = std::exchange(question.prompt, {}), .answer = question.answer, .token = {}, .cached = cached};
   if (question.answer_name) {
     part.token = [name = *question.answer_name](std::uint32_t index) { return answer_token(name, index); };
   }

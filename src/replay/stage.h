@@ -63,7 +63,8 @@ class Stage {
   // The node holds the model, with a context for prompt and answer.
   bool can_serve(std::size_t node, const Request& request) const;
 
-  void start(std::size_t request, std::size_t node);
+  // `cached`: tokens of the prompt that the node need not read, whatever its cache says.
+  void start(std::size_t request, std::size_t node, std::optional<std::uint32_t> cached = {});
   void refuse(std::size_t request);
   // Has a model loaded, without a prompt; Router::loaded tells when.
   void load(std::size_t node, std::size_t model, std::uint64_t token);

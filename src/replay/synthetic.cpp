@@ -75,6 +75,10 @@ class Tenants final : public Poisson {
  public:
   using Poisson::Poisson;
   const std::vector<std::string>& models() const override { return one_model(); }
+  const std::vector<std::string>& tenants() const override {
+    static const std::vector<std::string> names{"greedy", "modest"};
+    return names;
+  }
 
  private:
   void attribute(Question& question, Random& random) override { question.tenant = random.below(11) == 0 ? 1 : 0; }

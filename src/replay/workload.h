@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "engine/sequence.h"
-#include "traces/request.h"
+#include "traces/reader.h"
 
 namespace drover::replay {
 
@@ -23,8 +23,8 @@ struct Question {
   std::uint32_t answer = 1;  // tokens
   // Names the answer's tokens (answer_token), where a later prompt may contain them.
   std::optional<engine::TokenHash> answer_name{};
-  std::optional<std::size_t> program{};  // whose turn it is
-  std::size_t tenant = 0;
+  std::optional<std::size_t> program{};  // whose turn it is, or the session that a trace names
+  std::size_t tenant = 0;                // of Workload::tenants()
 };
 
 engine::TokenHash answer_token(engine::TokenHash name, std::uint32_t index);
@@ -35,6 +35,11 @@ class Workload {
   virtual ~Workload() = default;
   // By name, as replay::model_named() knows them.
   virtual const std::vector<std::string>& models() const = 0;
+  // By name; empty: nobody says who asks.
+  virtual const std::vector<std::string>& tenants() const {
+    static const std::vector<std::string> none;
+    return none;
+  }
   // Does it say what prompts have in common?
   virtual bool tells_reuse() const { return false; }
   // When the next question comes, as far as is known; kNever: there are no more, unless an answer brings one.
@@ -69,16 +74,20 @@ struct SyntheticSettings {
 
 // A trace as it is replayed: its first requests at the times at which they come.
 struct Trace {
-  std::vector<traces::Request> requests;
-  bool has_blocks = false;  // it says which prompts begin alike
+  std::vector<traces::Request> requests;  // at least one; each model by its name in `models`
+  std::vector<std::string> models;
+  std::vector<std::string> tenants;  // in order of their first requests; empty: the trace names none
+  bool has_blocks = false;           // it says which prompts begin alike
+  traces::LeftOut left_out;          // lines that are no requests
 };
 struct TraceSettings {
   std::string path;
-  std::uint64_t limit = 10'000;  // requests at most
-  double speed = 1;              // so many times as fast as it was
-  std::optional<double> rate{};  // requests a second at the mean, instead of `speed`
+  std::uint64_t limit = 10'000;     // requests at most
+  double speed = 1;                 // so many times as fast as it was
+  std::optional<double> rate{};     // requests a second at the mean, instead of `speed`
+  std::vector<std::string> like{};  // `NAME=KNOWN`: which of replay's models stands for one of the trace
 };
-// Error (invalid): the file, with its line.
+// Error (invalid): the file, with its line; models that replay does not know.
 Result<Trace> read_trace(const TraceSettings& settings);
 
 // The trace must outlive it.

@@ -305,7 +305,8 @@ void Node::next_part(Active& active, Loaded& runner, Mono now) {
     runner.runner.submit({.id = engine::JobId{active.ask.id.value},
                           .prompt = std::move(part.prompt),
                           .answer = part.answer,
-                          .token = std::move(part.token)},
+                          .token = std::move(part.token),
+                          .cached = part.cached},
                          now);
     return;
   }
@@ -434,6 +435,19 @@ std::vector<Running> Node::running() const {
     return a.expires != b.expires ? a.expires > b.expires : a.model->spec.weights < b.model->spec.weights;
   });
   return all;
+}
+
+const Node::Loaded* Node::usable(const ModelSettings& model) const {
+  const auto found = loaded_.find(model.spec.weights);
+  if (found == loaded_.end() || found->second->unloaded != kNever || found->second->dead) return nullptr;
+  return found->second.get();
+}
+
+bool Node::is_loaded(const ModelSettings& model) const { return usable(model) != nullptr; }
+
+std::size_t Node::known(const ModelSettings& model, std::span<const engine::Piece> prompt) const {
+  const Loaded* runner = usable(model);
+  return runner == nullptr ? 0 : runner->runner.known(prompt);
 }
 
 Mono Node::listing_ready() const {

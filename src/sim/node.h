@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,7 @@ struct Part {
   engine::Sequence prompt;  // not empty
   std::uint32_t answer = 0;
   engine::AnswerTokens token;
+  std::optional<std::uint32_t> cached{};  // engine::Job::cached
 };
 
 // What a request wants of the node.
@@ -96,6 +98,11 @@ class Node {
   // The context that each slot has for such a request.
   std::uint32_t context_of(const ModelSettings& model, const RunnerOptions& options) const;
 
+  // What nobody outside knows.
+  const engine::Card& card() const { return card_; }  // as this very machine is
+  bool is_loaded(const ModelSettings& model) const;
+  std::size_t known(const ModelSettings& model, std::span<const engine::Piece> prompt) const;  // tokens in its cache
+
   // Faults.
   void delay_next_load(Duration extra) { extra_load_ += extra; }
   void kill_runner(const ModelSettings& model, Mono now);
@@ -148,6 +155,7 @@ class Node {
 
   Duration scaled(Duration time) const;
   Loaded* loaded(std::string_view weights);
+  const Loaded* usable(const ModelSettings& model) const;
   bool fits_request(const Loaded& runner, const Ask& ask) const;
   std::size_t slots_of(const ModelSettings& model) const;
   Bytes used() const;

@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <vector>
 
 #include "base/ascii.h"
 #include "traces/counts.h"
 #include "traces/reader.h"
+#include "traces/times.h"
 
 namespace drover::traces {
 namespace {
@@ -27,39 +26,6 @@ std::vector<std::string_view> split(std::string_view line) {
   }
 }
 
-// The digits at the front, `count` of them, and the mark behind them.
-std::optional<unsigned> take_number(std::string_view& text, std::size_t count, std::string_view marks) {
-  const auto number = ascii::to_number(text.substr(0, count));
-  if (!number || text.size() < count + (marks.empty() ? 0 : 1)) return std::nullopt;
-  if (!marks.empty() && !marks.contains(text[count])) return std::nullopt;
-  text.remove_prefix(count + (marks.empty() ? 0 : 1));
-  return static_cast<unsigned>(*number);
-}
-
-// `2023-11-16 18:15:46.6805900`, up to nine digits of a second; UTC, whether `Z` or `+00:00` says so or nothing does.
-std::optional<Duration> read_time(std::string_view text) {
-  for (const std::string_view utc : {"Z", "+00:00"}) {
-    if (text.ends_with(utc)) text.remove_suffix(utc.size());
-  }
-  const auto year = take_number(text, 4, "-"), month = take_number(text, 2, "-"), day = take_number(text, 2, " T");
-  const auto hour = take_number(text, 2, ":"), minute = take_number(text, 2, ":"), second = take_number(text, 2, "");
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
-                                         std::chrono::day(*day)};
-  if (!date.ok() || *year < 1970 || *year > 2200 || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  std::uint64_t nanoseconds = 0;
-  if (!text.empty()) {
-    constexpr std::size_t kDigits = 9;
-    const std::string_view digits = text.substr(1);
-    const auto fraction = ascii::to_number(digits);
-    if (text.front() != '.' || !fraction || digits.size() > kDigits) return std::nullopt;
-    nanoseconds = *fraction;
-    for (std::size_t i = digits.size(); i < kDigits; ++i) nanoseconds *= 10;
-  }
-  return std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
-         std::chrono::seconds(*second) + Duration(nanoseconds);
-}
-
 class AzureFormat final : public Format {
  public:
   // Where each column is.
@@ -69,7 +35,8 @@ class AzureFormat final : public Format {
   };
   explicit AzureFormat(Columns columns) : columns_(columns) {}
 
-  Result<Request> parse(std::string_view line) const override {
+  Form form() const override { return Form::azure; }
+  Result<std::optional<Request>> parse(std::string_view line, LeftOut&) const override {
     const auto cells = split(line);
     if (cells.size() != columns_.count) {
       return invalid(fmt::format("{} cells; expected {}, as the header has", cells.size(), columns_.count));
@@ -86,7 +53,7 @@ class AzureFormat final : public Format {
     Request request{.at = *at, .prompt = *prompt, .answer = *answer};
     if (columns_.tenant != kAbsent) request.tenant = cells[columns_.tenant];
     if (columns_.session != kAbsent) request.session = cells[columns_.session];
-    return request;
+    return std::optional(std::move(request));
   }
 
  private:

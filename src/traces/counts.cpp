@@ -16,4 +16,9 @@ Result<Tokens> read_tokens(std::string_view text, std::string_view what) {
                                           kMaxTokens.value)};
 }
 
+Result<Tokens> tokens_at(const Json& object, std::string_view key) {
+  const Json* value = member(object, key);
+  return read_tokens(value == nullptr ? "" : to_text(*value), key);
+}
+
 }  // namespace drover::traces

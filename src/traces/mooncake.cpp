@@ -12,14 +12,10 @@ constexpr std::int64_t kMaxMilliseconds = std::int64_t{1000} * 60 * 60 * 24 * 36
 
 Error invalid(std::string what) { return Error{ErrorCode::invalid, Side::gateway, std::move(what)}; }
 
-Result<Tokens> tokens_at(const Json& object, std::string_view key) {
-  const Json* value = member(object, key);
-  return read_tokens(value == nullptr ? "" : to_text(*value), key);
-}
-
 class MooncakeFormat final : public Format {
  public:
-  Result<Request> parse(std::string_view line) const override {
+  Form form() const override { return Form::mooncake; }
+  Result<std::optional<Request>> parse(std::string_view line, LeftOut&) const override {
     const auto object = parse_json(line);
     if (!object) return object.error();
     const Json* time = member(*object, "timestamp");
@@ -39,7 +35,7 @@ class MooncakeFormat final : public Format {
     if (const Json* ids = member(*object, "hash_ids")) {
       if (auto read = read_blocks(*ids, request); !read) return read.error();
     }
-    return request;
+    return std::optional(std::move(request));
   }
 
  private:

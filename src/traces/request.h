@@ -21,7 +21,8 @@ struct Request {
   // and no two prompts have anything in common.
   std::vector<BlockId> blocks{};
   Tokens block_tokens{};
-  // Who asked, and in which conversation; empty: the trace does not say.
+  // Which model, who asked, and in which conversation; empty: the trace does not say.
+  std::string model{};
   std::string tenant{};
   std::string session{};
 

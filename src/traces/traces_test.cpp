@@ -1,6 +1,8 @@
 // Traces as they are published, what is wrong with one, and the real ones where they lie beside the sources.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -65,6 +67,45 @@ TEST(Mooncake, keeps_the_blocks_of_prompts) {
                             .session = "b"}}));
 }
 
+// One line of an access log of a gateway of November 2026, and its like.
+std::string logged(std::string_view time, std::string_view outcome, std::string_view rest) {
+  return fmt::format(R"({{"@timestamp":"2026-11-21T09:54:{}Z","http.route":"/api/chat","drover.outcome":"{}"{}}})"
+                     "\n",
+                     time, outcome, rest);
+}
+constexpr std::string_view kCounts = R"(,"gen_ai.usage.input_tokens":700,"gen_ai.usage.output_tokens":64)";
+
+TEST(AccessLog, comes_in_order_of_arrival_with_the_beginnings_of_prompts) {
+  const auto requests = read_all(
+      logged("57.5", "ok",
+             R"(,"gen_ai.request.model":"qwen3:8b","gen_ai.usage.input_tokens":21,"gen_ai.usage.output_tokens":3)") +
+      logged("50.25", "truncated",
+             std::string(kCounts) +
+                 R"(,"drover.session":"0abc","drover.prefix_hashes":["0000000000000010","fedcba9876543210"])"));
+  ASSERT_TRUE(requests) << requests.error().detail;
+  EXPECT_EQ(*requests,
+            (std::vector<Request>{{.prompt = Tokens{700},
+                                   .answer = Tokens{64},
+                                   .blocks = {16, 0xfedc'ba98'7654'3210},
+                                   .block_tokens = kLoggedBlock,
+                                   .session = "0abc"},
+                                  {.at = 7250ms, .prompt = Tokens{21}, .answer = Tokens{3}, .model = "qwen3:8b"}}));
+}
+
+TEST(AccessLog, what_has_no_counts_is_left_out_and_counted_by_its_end) {
+  auto reader = reader_of(logged("01", "refused", "") + logged("02", "failed", "") + logged("03", "cancelled", "") +
+                          logged("04", "truncated", "") + logged("05", "ok", "") + logged("06", "ok", "") +
+                          logged("07", "ok", kCounts));
+  ASSERT_TRUE(reader) << reader.error().detail;
+  EXPECT_EQ(reader->form(), Form::access_log);
+  const LeftOut& left_out = reader->left_out();
+  EXPECT_EQ((std::array{left_out.refused, left_out.failed, left_out.cancelled, left_out.truncated, left_out.other}),
+            (std::array<std::uint64_t, 5>{1, 1, 1, 1, 2}));
+  EXPECT_EQ(left_out.all(), 6U);
+  EXPECT_TRUE(reader->next()->has_value());
+  EXPECT_FALSE(reader->next()->has_value());
+}
+
 struct FaultCase {
   std::string_view name, text, error;
 };
@@ -84,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"empty", "\n\n", "t:3: the trace is empty"},
         FaultCase{"no_trace", "hello\n",
                   "t:1: this is no trace; expected the CSV header TIMESTAMP,ContextTokens,GeneratedTokens, or a JSON "
-                  "object with timestamp, input_length and output_length"},
+                  "object with timestamp, input_length and output_length, or a line of an access log of Drover"},
         FaultCase{"a_cell_is_missing", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,374\n",
                   "t:2: 2 cells; expected 3, as the header has"},
         FaultCase{"no_time", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-13-16 18:15:46,1,1\n",
@@ -104,7 +145,13 @@ INSTANTIATE_TEST_SUITE_P(
                   "t:1: hash_ids has 1 ids; expected 2, one for each 512 of 513 tokens"},
         FaultCase{"a_block_is_no_number",
                   R"({"timestamp": 1, "input_length": 5, "output_length": 1, "hash_ids": [-1]})",
-                  "t:1: hash_ids has -1; expected whole numbers"}),
+                  "t:1: hash_ids has -1; expected whole numbers"},
+        FaultCase{"a_log_without_time", R"({"@timestamp":"soon","drover.outcome":"ok"})",
+                  "t:1: @timestamp is missing or no time"},
+        FaultCase{"a_hash_is_none",
+                  R"({"@timestamp":"2026-11-21T09:54:57Z","drover.outcome":"ok","gen_ai.usage.input_tokens":7,)"
+                  R"("gen_ai.usage.output_tokens":6,"drover.prefix_hashes":["x"]})",
+                  "t:1: drover.prefix_hashes has \"x\"; expected hexadecimal numbers in quotes"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST(Reader, a_line_longer_than_the_bound_is_refused) {

@@ -163,6 +163,24 @@ class AccessLog(CommandTest):
         self.assertNotIn("/api/tags", moved.read_text())
         self.assertEqual(gateway.printed("stdout"), "")
 
+    def test_is_a_trace_that_says_how_prompts_begin_if_it_shall(self):
+        gateway = self.ready(self.serve(self.sim().url, settings="access_log: {to: ./access.log, prefix_hashes: true}\n"))
+        common = f"{CANARY} " * 200
+        for end in ["one", "other"]:
+            request(gateway.url + "/api/generate", {"model": MODEL, "prompt": common + end * 600, "stream": False, "options": {"num_predict": 4}})
+        log = self.folder / "access.log"
+        until(lambda: log.exists() and log.read_text().count("/api/generate") == 2, "both lines")
+        self.assertNotIn(CANARY, log.read_text())
+        one, other = (json.loads(line)["drover.prefix_hashes"] for line in log.read_text().splitlines() if "/api/generate" in line)
+        whole = len(common) // 1024
+        self.assertEqual(one[:whole], other[:whole])
+        self.assertNotEqual(one[whole], other[whole])
+        done = self.drover("replay", "--trace", "access.log", "--json")
+        self.assertEqual((done.code, done.errors), (0, ""))
+        report = json.loads(done.output)
+        self.assertEqual(report["policies"][0]["means"]["ok"], 2)
+        self.assertGreater(report["policies"][0]["means"]["cached_infinite"], 0.1)
+
     def test_can_be_turned_off(self):
         gateway = self.serve("http://127.0.0.1:1", settings="access_log: off\n")
         get(gateway.url + "/api/version")

@@ -22,7 +22,7 @@ EXPECTED = [
 # Defaults that are no values: what the document says in words, and texts, which have no bounds.
 WORDS = {
     "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
-    "access_log": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
+    "access_log.to": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
     "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
     "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
     "trusted_proxies": ("list of addresses and ranges, as `10.0.0.0/8`", "none"), "tenant_header": ("name of a field", "x-drover-tenant"),
@@ -148,7 +148,8 @@ def defaults_in_sources():
     """Defaults of numbers, flags and choices: what binding.cpp binds to which member, and what settings.h puts there."""
     sections = {"settings": ("", "DroverSettings"), "limits": ("limits.", "Limits"), "timeouts": ("timeouts.", "Timeouts"),
                 "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec"), "route": ("routes[].", "RouteSettings"),
-                "tenant": ("tenants[].", "TenantSettings")}
+                "tenant": ("tenants[].", "TenantSettings"),
+                "log": ("access_log.", "AccessLogSettings")}
     text = source("config/settings.h") + source("fleet/node.h") + source("balance/settings.h")
     members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n}};", text, re.DOTALL)[1]))
                for _, name in sections.values()}

@@ -26,6 +26,16 @@ class Replay(unittest.TestCase):
         for fleet in re.findall(r'name == "(\w+)"\) kinds', source("replay/fleet.cpp")):
             self.assertIn(f"`{fleet}`" if fleet != "two" else "`--fleet two`", text_of("replay.md"))
 
+    def test_cards(self):
+        """The table of docs/engine.md has the data sheets of the source; docs/replay.md names all cards."""
+        sheets = re.findall(r'\{"([\w-]+)", (\d+)_GiB, (\d+), (\d+), (\d+), (\d+)\}', source("engine/presets.cpp"))
+        columns = ["card", "memory, GiB", "bandwidth, GB/s", "arithmetic, Tflop/s", "bus, GB/s", "storage, GB/s"]
+        self.assertGreater(len(sheets), 5)
+        self.assertEqual([tuple(row[column] for column in columns) for row in rows("engine.md", "card")], sheets)
+        told = text_of("replay.md")
+        for card in re.findall(r'Card\{\.name = "(\w+)"', source("engine/presets.cpp")) + [sheet[0] for sheet in sheets]:
+            self.assertIn(card, told)
+
     def test_the_fleet_file_is_read(self):
         with tempfile.TemporaryDirectory(prefix="drover-docs-") as folder:
             (Path(folder) / "fleet.yaml").write_text(blocks("replay.md", "yaml")[0])

@@ -17,7 +17,6 @@ constexpr std::size_t kBlocks = 31'250;
 constexpr double kWarm = 0.8;
 constexpr double kReadPerSecond = 15'928;  // tokens
 constexpr double kSaturated = 18;          // seconds
-constexpr double kBytesPerToken = 4;
 
 class LlmD final : public Rival {
  public:

@@ -23,7 +23,7 @@ class PeakEwma final : public Rival {
 
   void ended(const Answered& answer) override {
     Latency& latency = latencies_[answer.node];
-    const double took = seconds(answer.took);
+    const double took = seconds(answer.durations.total);
     const double kept = weight(latency, answer.now);
     latency.estimate = took > latency.estimate ? took : latency.estimate * kept + took * (1 - kept);
     latency.at = answer.now;

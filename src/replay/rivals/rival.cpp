@@ -18,7 +18,9 @@ constexpr std::array kRivals{
     Entry{"rival:paddler", make_paddler},
     Entry{"rival:sglang", make_sglang},
     Entry{"rival:llm_d", make_llm_d},
+    Entry{"rival:llm_d_scores", make_llm_d_scores},
     Entry{"rival:aibrix", make_aibrix},
+    Entry{"rival:progress_ttl", make_progress_ttl},
 };
 
 }  // namespace

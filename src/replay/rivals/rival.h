@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "balance/slots.h"
 #include "base/clock.h"
 #include "base/random.h"
 
@@ -18,7 +19,8 @@ namespace drover::replay {
 struct Backend {
   std::size_t node;
   unsigned slots = 1;
-  unsigned in_flight = 0;  // what the router has sent there and not had back, all models together
+  unsigned in_flight = 0;    // what the router has sent there and not had back, all models together
+  std::uint64_t memory = 0;  // tokens that the slots of a model hold together
 };
 
 struct Call {
@@ -26,13 +28,16 @@ struct Call {
   std::size_t model;
   std::span<const std::uint64_t> prefix{};  // prompt_blocks.h; valid during the call
   std::uint64_t bytes = 0;                  // of the prompt
+  std::optional<std::size_t> program{};     // that asks, where its requests say so
+  Mono arrived{};
 };
+inline constexpr double kBytesPerToken = 4;  // what routers without a tokenizer take text for
 
 // What a router learns when an answer has ended.
 struct Answered {
   std::size_t request;
   std::size_t node;
-  Duration took{};  // from its start
+  balance::NodeDurations durations;
   Mono now;
 };
 
@@ -47,10 +52,13 @@ class Rival {
   // The first token has come: the prompt is read.
   virtual void first_token(std::size_t /*request*/, std::size_t /*node*/) {}
   virtual void ended(const Answered& /*answer*/) {}
+  // One that waited was sent away.
+  virtual void refused(std::size_t /*request*/) {}
 
   struct Buffer {
     std::size_t most = 0;  // requests that wait; one more is refused
     Duration longest{};    // who waits longer is refused
+    Duration again{};      // so often are they asked for, though nothing has ended; 0: never
   };
   virtual Buffer buffer() const { return {}; }
 };
@@ -66,6 +74,8 @@ std::unique_ptr<Rival> make_peak_ewma();
 std::unique_ptr<Rival> make_paddler();
 std::unique_ptr<Rival> make_sglang();
 std::unique_ptr<Rival> make_llm_d();
+std::unique_ptr<Rival> make_llm_d_scores();
 std::unique_ptr<Rival> make_aibrix();
+std::unique_ptr<Rival> make_progress_ttl();
 
 }  // namespace drover::replay

@@ -28,6 +28,8 @@ class RivalRouter final : public Router {
 
  private:
   bool try_start(Stage& stage, std::size_t request);
+  void try_all(Stage& stage);
+  void refuse(Stage& stage, std::size_t request);
 
   std::unique_ptr<Rival> rival_;
   Binding binding_;
@@ -39,6 +41,7 @@ class RivalRouter final : public Router {
     Mono until;  // then it is refused
   };
   std::deque<Waiting> waiting_;    // in order of arrival
+  Mono again_ = kNever;            // then they are asked for, whatever ends meanwhile
   std::vector<Backend> backends_;  // scratch
 };
 
