@@ -69,6 +69,8 @@ class Dispatcher {
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
 
+  // What becomes of the context that it names, where it starts.
+  ContextFit fit_on(const Place& place, const Request& request) const;
   // Gives it a slot; it waits no more if it did.
   void start(Request& request, const Bound& bound, Mono now);
   std::size_t join_line(Request& request, Mono now);

@@ -15,6 +15,7 @@ struct RouteSettings {
   std::string model;  // a pattern (api/model_pattern.h)
   PolicyKind policy = PolicyKind::least_connections;
   std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
+  ContextRule context = ContextRule::fit;
 
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };

@@ -32,10 +32,16 @@ void bind_endpoint(Binder& binder, Item item, net::Endpoint& endpoint) {
   });
 }
 
+// Of an enum whose names are these, in their order.
+template <typename Choice>
+void bind_choice(Binder& binder, Item item, Choice& value, std::span<const std::string_view> names) {
+  auto index = static_cast<std::size_t>(value);
+  binder.choice(item, index, names);
+  value = static_cast<Choice>(index);
+}
+
 void bind_policy(Binder& binder, Item item, balance::PolicyKind& policy) {
-  auto index = static_cast<std::size_t>(policy);
-  binder.choice(item, index, balance::kPolicyNames);
-  policy = static_cast<balance::PolicyKind>(index);
+  bind_choice(binder, item, policy, balance::kPolicyNames);
 }
 
 std::string log_text(const AccessLogSettings& log) {
@@ -141,6 +147,9 @@ void bind_route(Binder& binder, balance::RouteSettings& route) {
   bind_policy(binder, {"policy", "how one of its nodes is chosen"}, route.policy);
   bind_names(binder, {"nodes", "names of those that serve it, the preferred one first; none: all"}, route.nodes,
              [](std::string_view) -> std::optional<std::string> { return std::nullopt; });
+  bind_choice(binder,
+              {"context", "whether a runner with enough context will do, or only one with just the number sent"},
+              route.context, balance::kContextRuleNames);
 }
 
 void bind_routes(Binder& binder, std::vector<balance::RouteSettings>& routes) {

@@ -25,6 +25,7 @@ routes:
   - model: llama3.3:70b
     policy: manual
     nodes: [big, gpu-2-11434]
+    context: as_sent
   - "qwen3*"
 nodes:
   - url: http://gpu-1:11434
@@ -81,8 +82,10 @@ TEST(Settings, are_read) {
   EXPECT_EQ(settings.policy, balance::PolicyKind::round_robin);
   ASSERT_EQ(settings.routes.size(), 2U);
   EXPECT_EQ(settings.routes[0],
-            (balance::RouteSettings{
-                .model = "llama3.3:70b", .policy = balance::PolicyKind::manual, .nodes = {"big", "gpu-2-11434"}}));
+            (balance::RouteSettings{.model = "llama3.3:70b",
+                                    .policy = balance::PolicyKind::manual,
+                                    .nodes = {"big", "gpu-2-11434"},
+                                    .context = balance::ContextRule::as_sent}));
   EXPECT_EQ(settings.routes[1], (balance::RouteSettings{.model = "qwen3*"}));
   ASSERT_EQ(settings.nodes.size(), 3U);
   EXPECT_EQ(settings.nodes[0].name, "big");
@@ -140,6 +143,8 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:29: routes[0].policy is manual, which needs the route's `nodes`, the preferred one first\n"},
     {"nodes: [gpu-1]\nroutes: [{model: x, nodes: [gpu-2]}]\n",
      "drover.yaml:2:28: routes[0].nodes[0] is gpu-2, and no node has that name; expected one of gpu-1-11434\n"},
+    {"routes: [{model: x, context: fitt}]\n",
+     "drover.yaml:1:30: routes[0].context is fitt; expected fit or as_sent; did you mean \"fit\"?\n"},
     {"routes: [x, y, x]\n",
      "drover.yaml:1:16: routes[2].model is x, which routes[0] takes already; it is never reached\n"},
     {"routes: [{policy: random}]\n",

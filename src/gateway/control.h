@@ -84,6 +84,8 @@ class Control final : public ControlLink, public ControlSink {
   void finish_refresh();
   void republish();
   void report_inventory(const Node& node, Mono asked);
+  const fleet::RunningModel* running(const Node& node, fleet::RunnerKey runner) const;
+  std::uint64_t context_of(const Node& node, std::string_view model) const;
   void count(const Node& node, observe::NameLookup lookup);
 
   net::Network& network_;

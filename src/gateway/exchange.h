@@ -44,6 +44,7 @@ struct Exchange {
   std::string_view known_model;    // as the fleet of `published` lists it; empty: unknown
   std::string node;                // of the last attempt
   std::string_view picked;         // why that node
+  std::uint64_t context = 0;       // tokens that it gets there, where it asked for other ones
   Duration queued{};               // for a slot, a load of ours included
   std::optional<Duration> loaded;  // of that, for the load
   std::optional<Mono> first_byte;

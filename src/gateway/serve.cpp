@@ -17,6 +17,7 @@
 #include "gateway/commands.h"
 #include "gateway/exchange.h"
 #include "gateway/local_routes.h"
+#include "gateway/node_body.h"
 #include "gateway/relay.h"
 #include "gateway/reload_options.h"
 #include "gateway/understand.h"
@@ -93,15 +94,21 @@ struct NotAdmitted {
   Duration retry_after{};
 };
 
+// A slot, and what becomes of the context that the request names.
+struct Admitted {
+  Slot slot;
+  balance::ContextFit context;
+};
+
 // Asks the scheduler for a slot and waits for it, in its queue if need be.
-net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::Submission submission,
-                                                  const ReloadOptions& options) {
+net::Task<std::expected<Admitted, NotAdmitted>> admit(Exchange& exchange, balance::Submission submission,
+                                                      const ReloadOptions& options) {
   SharedScheduler& scheduler = exchange.worker.shared().scheduler;
   net::Loop& loop = exchange.loop();
   Ticket ticket;
   exchange.phase = observe::Phase::queued;
   exchange.worker.await_decision(exchange.id, ticket);
-  const auto decision = scheduler.submit(submission, options.json);
+  const auto decision = scheduler.submit(submission, options);
   if (std::holds_alternative<balance::Queued>(decision)) {
     const auto decided = co_await ticket.decided.notified(kNever);
     exchange.queued += loop.now() - submission.now;
@@ -117,7 +124,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
     const Duration loading = scheduler.loading_time(ticket.grant->node, submission.model, submission.now);
     if (loading > Duration{0}) exchange.loaded = exchange.loaded.value_or(Duration{0}) + loading;
     exchange.picked = ticket.grant->reason;
-    co_return Slot{scheduler, loop, exchange.id, ticket.grant->node};
+    co_return Admitted{{scheduler, loop, exchange.id, ticket.grant->node}, ticket.grant->context};
   }
   exchange.worker.forget(exchange.id);
   if (const auto* refused = std::get_if<balance::Refused>(&decision)) {
@@ -125,7 +132,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
   }
   const auto& start = std::get<balance::Start>(decision);
   exchange.picked = start.reason;
-  co_return Slot{scheduler, loop, exchange.id, start.node};
+  co_return Admitted{{scheduler, loop, exchange.id, start.node}, start.context};
 }
 
 // ---- relay
@@ -182,15 +189,28 @@ void take_over(Exchange& exchange, const Relayed& relayed, Slot& slot) {
   }
 }
 
+// A number as text.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number) : end_(std::to_chars(digits_.begin(), digits_.end(), number).ptr) {}
+  Digits(const Digits&) = delete;
+  Digits& operator=(const Digits&) = delete;
+  std::string_view text() const { return {digits_.begin(), end_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  char* end_;
+};
+
 // The node's head with what the gateway has to say.
 std::string head_for_client(Exchange& exchange, const http::ResponseHead& head, http::Framing framing) {
-  std::array<char, 20> digits;
   const auto queued = std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count();
-  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), queued);
+  const Digits queued_ms(static_cast<std::uint64_t>(queued)), context(exchange.context);
   OwnFields own = answer_fields(exchange);
   own.add("x-drover-node", exchange.node);
-  own.add("x-drover-queue-ms", std::string_view(digits.begin(), end));
+  own.add("x-drover-queue-ms", queued_ms.text());
   own.add("x-drover-picked", exchange.picked);
+  if (exchange.context != 0) own.add("x-drover-context", context.text());
   if (exchange.streams) own.add("X-Accel-Buffering", "no");
   std::string text = exchange.loop().take_string();
   http::append_relayed_response(text, head,
@@ -360,7 +380,6 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
   const bool may_be_silent =
       understood.has_tools() || understood.stream == api::Switch::off ||
       (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
-  const NodeRequest request{api::label(exchange.match.route), body.text()};
   const std::uint64_t affinity = affinity_of(exchange, understood);
   const balance::Prompt prompt = prompt_of(understood);
   std::vector<NodeId> excluded;
@@ -369,38 +388,45 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
   unsigned stale = 0;  // attempts that only found a pooled connection closed: they do not count
   std::optional<AttemptFailure> last;
   while (true) {
-    auto slot = co_await admit(exchange,
-                               {.request = exchange.id,
-                                .model = model_key,
-                                .now = exchange.loop().now(),
-                                .arrival = exchange.arrived,
-                                .deadline = exchange.deadline,
-                                .need = {options.fingerprint},
-                                .excluded = excluded,
-                                .retry = kind,
-                                .pinned = std::nullopt,
-                                .affinity = affinity,
-                                .prompt = prompt},
-                               options);
-    if (!slot) {
-      if (slot.error().kind == NotAdmitted::Kind::cancelled)
+    auto admitted = co_await admit(exchange,
+                                   {.request = exchange.id,
+                                    .model = model_key,
+                                    .now = exchange.loop().now(),
+                                    .arrival = exchange.arrived,
+                                    .deadline = exchange.deadline,
+                                    .need = options.need,
+                                    .excluded = excluded,
+                                    .retry = kind,
+                                    .pinned = std::nullopt,
+                                    .affinity = affinity,
+                                    .prompt = prompt},
+                                   options);
+    if (!admitted) {
+      if (admitted.error().kind == NotAdmitted::Kind::cancelled)
         co_return std::unexpected(co_await answer_cancelled(exchange));
-      if (last && slot.error().why != balance::Why::deadline)
+      if (last && admitted.error().why != balance::Why::deadline)
         co_return std::unexpected(co_await answer_failure(exchange, *last));
-      const NotAdmitted& why = slot.error();
+      const NotAdmitted& why = admitted.error();
       co_return std::unexpected(co_await answer_refusal(exchange, refusal_for(exchange, why.why), why.retry_after));
     }
     const std::shared_ptr<const Published>& published = exchange.worker.published();
-    const NodeAddress* node = published->node(slot->node());
+    const NodeAddress* node = published->node(admitted->slot.node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(*slot));
+    auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(admitted->slot));
+    NodeBody node_body(body.text(), understood);
+    node_body.fit(admitted->context);
+    const NodeRequest request{api::label(exchange.match.route), node_body.body()};
     exchange.node = node->name;
+    exchange.context = admitted->context.tokens == options.need.context ? 0 : admitted->context.tokens;
     bool fresh = false;
     while (true) {
       ++exchange.attempts;
       auto first = co_await attempt->start(request, fresh);
-      if (first) co_return Begun{std::move(attempt), *first, may_be_silent};
+      if (first) {
+        if (admitted->context.num_ctx) exchange.worker.metrics().model(exchange.known_model).reloads_avoided.add();
+        co_return Begun{std::move(attempt), *first, may_be_silent};
+      }
       last = std::move(first.error());
       if (last->error.code == ErrorCode::cancelled) {
         count_attempt(exchange, observe::AttemptOutcome::cancelled);

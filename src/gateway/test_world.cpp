@@ -84,7 +84,7 @@ std::string FakeNode::probe_answer(std::string_view path) const {
     if (path == "/api/ps") {
       list.back()["expires_at"] = "2030-01-01T00:00:00Z";
       list.back()["size_vram"] = 1000;
-      list.back()["context_length"] = 4096;
+      if (context_ > 0) list.back()["context_length"] = context_;
     }
   }
   if (path == "/api/version") return R"({"version":"0.34.4"})";

@@ -200,6 +200,7 @@ class Metrics::Scrape {
     model_histogram(Metric::time_to_first_token, &ModelSeries::first_token);
     model_histogram(Metric::time_per_output_token, &ModelSeries::output_token);
     tokens();
+    reloads_avoided();
     fleet();
     reasons(Metric::retries, &MetricShard::retries);
     attempts();
@@ -293,6 +294,17 @@ class Metrics::Scrape {
       counted({models_[label], "prompt"}, prompt);
       counted({models_[label], "cached"}, cached);
       counted({models_[label], "completion"}, completion);
+    }
+  }
+
+  void reloads_avoided() {
+    out_.begin(Metric::reloads_avoided);
+    for (std::size_t label = 0; label < models_.size(); ++label) {
+      std::uint64_t total = 0;
+      for (const auto& shard : shards_) {
+        if (const ModelSeries* series = shard->model_at(label)) total += series->reloads_avoided.value();
+      }
+      counted({models_[label]}, total);
     }
   }
 

@@ -42,6 +42,7 @@ struct ModelSeries {
   Counter prompt_tokens;
   Counter cached_tokens;  // of the prompt's
   Counter completion_tokens;
+  Counter reloads_avoided;
 };
 
 struct NodeSeries {

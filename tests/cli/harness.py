@@ -210,5 +210,5 @@ class CommandTest(unittest.TestCase):
             self.assertIn(part, text)
 
 
-__all__ = ["ANYWHERE", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
+__all__ = ["ANYWHERE", "Answer", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
            "get", "needs_no_ollama_here", "request", "state", "status_of", "until"]

@@ -17,6 +17,7 @@ EXPECTED = [
     (r"(auto or )?a whole number from (\S+) to (\S+)", r"\1whole number, \2 to \3"),
     (r"(true or false|a list)", r"\1"),
     (r"earliest_finish, .* or manual", "a [policy](#routes-and-policies)"),
+    (r"(fit or as_sent)", r"\1"),
 ]
 
 # Defaults that are no values: what the document says in words, and texts, which have no bounds.
