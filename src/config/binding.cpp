@@ -135,6 +135,43 @@ std::optional<std::string> check_origin(std::string_view text) {
   return checked ? std::nullopt : std::optional(checked.error().detail);
 }
 
+std::optional<std::string> check_model_name(std::string_view text) {
+  if (text.size() > kLongestPattern) {
+    return fmt::format("a name of {} bytes; expected {} at most", text.size(), kLongestPattern);
+  }
+  if (text.find('*') == std::string_view::npos) return std::nullopt;
+  return fmt::format("\"{}\" is a pattern; expected the name of one model, for example llama3.2:3b", text);
+}
+
+void bind_model_name(Binder& binder, Item item, std::string& name) {
+  binder.text(item, name, [&](std::string_view text) {
+    name = text;
+    return check_model_name(text);
+  });
+}
+
+void bind_alias(Binder& binder, fleet::AliasSettings& alias) {
+  bind_model_name(binder, {"name", "by which clients ask"}, alias.name);
+  binder.list({"models", "what it stands for: one model, or several that share its requests"},
+              {.count = alias.models.size(),
+               .shorthand = "model",
+               .resize = [&](std::size_t count) { alias.models.assign(count, {}); },
+               .element =
+                   [&](Binder& inner, std::size_t i) {
+                     fleet::AliasSettings::Share& share = alias.models[i];
+                     bind_model_name(inner, {"model", "its name"}, share.model);
+                     inner.whole({"weight", "its share of the requests"}, share.weight, 1, 1000);
+                   }});
+}
+
+void bind_aliases(Binder& binder, std::vector<fleet::AliasSettings>& aliases) {
+  binder.list({"aliases", "names that stand for models"},
+              {.count = aliases.size(),
+               .shorthand = "name",
+               .resize = [&](std::size_t count) { aliases.assign(count, {}); },
+               .element = [&](Binder& inner, std::size_t i) { bind_alias(inner, aliases[i]); }});
+}
+
 void bind_route(Binder& binder, balance::RouteSettings& route) {
   binder.text({"model", "name or pattern: `*` stands for any text"}, route.model,
               [&](std::string_view text) -> std::optional<std::string> {
@@ -240,6 +277,7 @@ void bind(Binder& binder, DroverSettings& settings) {
   binder.whole({"workers", "threads that serve; 0: one a core"}, settings.workers, 0, 1024);
   bind_policy(binder, {"policy", "how a node is chosen"}, settings.policy);
   bind_routes(binder, settings.routes);
+  bind_aliases(binder, settings.aliases);
   bind_nodes(binder, settings.nodes);
   bind_names(binder, {"hosts", "names under which clients reach the gateway"}, settings.hosts, check_host);
   bind_names(binder, {"origins", "web pages that may use the gateway"}, settings.origins, check_origin);

@@ -456,7 +456,8 @@ void Control::republish() {
   next->hosts = setup_.hosts;
   next->origins = setup_.origins;
   next->attempts = setup_.scheduler.attempts;
-  next->fleet = fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud});
+  next->fleet =
+      fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud, .aliases = setup_.aliases});
   published_ = std::move(next);
   publish_(published_);
 }

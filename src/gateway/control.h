@@ -25,6 +25,7 @@ struct GatewaySetup {
   balance::SchedulerSettings scheduler;
   guard::HostRules hosts;
   guard::OriginRules origins;
+  std::vector<fleet::AliasSettings> aliases{};
 };
 
 // Thread: the control loop's, but for what ControlLink says.

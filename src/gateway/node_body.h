@@ -2,19 +2,20 @@
 // The body of a request as a node is to get it: as the client sent it, but for what must be said otherwise there.
 
 #include <array>
-#include <string_view>
+#include <string>
 
 #include "api/body_edit.h"
-#include "api/understood.h"
 #include "balance/events.h"
+#include "gateway/exchange.h"
+#include "gateway/prompt_body.h"
 
 namespace drover::gateway {
 
-// Views into both, which must outlive it. Stays where it is.
+// Views into the client's body, which must outlive it. Stays where it is.
 class NodeBody {
  public:
-  NodeBody(std::string_view body, const api::Understood& understood)
-      : text_(body), understood_(understood), edited_(body) {}
+  // With the model that the request goes to, where the client called that otherwise.
+  NodeBody(const Exchange& exchange, const PromptBody& body);
   NodeBody(const NodeBody&) = delete;
   NodeBody& operator=(const NodeBody&) = delete;
 
@@ -24,9 +25,9 @@ class NodeBody {
   const api::EditedBody& body() const { return edited_; }
 
  private:
-  std::string_view text_;
-  const api::Understood& understood_;
+  const PromptBody& body_;
   api::EditedBody edited_;
+  std::string model_;
   std::array<char, 20> num_ctx_;
 };
 

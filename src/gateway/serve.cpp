@@ -10,7 +10,6 @@
 #include "api/command.h"
 #include "api/model_name.h"
 #include "api/model_refusal.h"
-#include "api/xxh3.h"
 #include "balance/retry.h"
 #include "base/ascii.h"
 #include "gateway/attempt.h"
@@ -353,16 +352,6 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   }
 }
 
-// What a conversation's requests have in common and others have not: its session, if the client names one, else how its
-// prompt begins. 0: too short to tell.
-std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
-  for (const auto field : {http::Known::x_session_id, http::Known::x_claude_code_session_id}) {
-    if (const auto session = exchange.incoming.head->find(field)) return api::xxh3(*session);
-  }
-  const auto hashes = understood.prompt_hashes.all();
-  return hashes.empty() ? 0 : hashes.front();
-}
-
 static_assert(balance::kPrefixBlock == api::kPromptBlock);
 
 // What fills no block is half a block on average.
@@ -414,7 +403,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
     auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(admitted->slot));
-    NodeBody node_body(body.text(), understood);
+    NodeBody node_body(exchange, body);
     node_body.fit(admitted->context);
     const NodeRequest request{api::label(exchange.match.route), node_body.body()};
     exchange.node = node->name;
@@ -478,7 +467,7 @@ std::expected<api::Coding, api::Refusal> check_head(Exchange& exchange, const ap
 
 // Commands place models; prompts run on them.
 net::Task<bool> serve_command(Exchange& exchange, api::Command command, const fleet::Model& model, PromptBody& body) {
-  std::string text(body.text());
+  std::string text = NodeBody(exchange, body).body().text();
   if (command == api::Command::load) co_return co_await serve_load(exchange, model, std::move(text));
   co_return co_await serve_unload(exchange, model, std::move(text));
 }

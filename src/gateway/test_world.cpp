@@ -165,6 +165,13 @@ net::Task<Result<std::vector<net::Endpoint>>> FakeResolver::resolve(net::Loop&, 
   co_return std::vector{found};
 }
 
+std::string Got::field(std::string_view name) const {
+  const auto at = bytes.find(fmt::format("\r\n{}: ", name));
+  if (at == std::string::npos) return {};
+  const auto begin = at + name.size() + 4;
+  return bytes.substr(begin, bytes.find("\r\n", begin) - begin);
+}
+
 std::string Got::body(bool* clean) const {
   const auto end = bytes.find("\r\n\r\n");
   if (clean != nullptr) *clean = false;

@@ -104,6 +104,8 @@ struct Got {
   std::optional<ErrorCode> broke;  // the connection broke; unset: it ended, or is still open
   bool ended = false;              // FIN
   std::string status() const { return bytes.substr(0, 12); }
+  // Of the head; empty: it is not there.
+  std::string field(std::string_view name) const;
   // The body with chunked framing taken off; `clean`: whether its end was proper.
   std::string body(bool* clean = nullptr) const;
 };

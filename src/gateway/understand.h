@@ -15,12 +15,16 @@ namespace drover::gateway {
 // In one pass: body.understood() is there when the last byte is.
 net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body);
 
+// What a conversation's requests have in common and others have not: its session, if the client names one, else how its
+// prompt begins. 0: too short to tell.
+std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood);
+
 // A model, or see above.
 using Authorised = std::expected<const fleet::Model*, bool>;
 
-// The model that is asked for, if this client may have it; never null, and lives as long as `exchange.published`. One
-// that the fleet's view does not have is looked for anew: the fleet is asked at most once a second for all, and the
-// request waits for the answer up to `refresh_wait`.
+// The model that is asked for, or one that the name stands for, if this client may have it; never null, and lives as
+// long as `exchange.published`. One that the fleet's view does not have is looked for anew: the fleet is asked at most
+// once a second for all, and the request waits for the answer up to `refresh_wait`.
 net::Soon<Authorised> authorise(Exchange& exchange, const api::Understood& understood);
 
 }  // namespace drover::gateway

@@ -74,7 +74,7 @@ char* write_escaped(char* to, std::string_view text) {
 constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
 constexpr std::size_t kMostValue = 32;
 constexpr std::size_t kMostField = kMostKey + kMostValue;
-constexpr std::size_t kFields = 27;  // with the end
+constexpr std::size_t kFields = 28;  // with the end
 
 // Writes the members of one object in the order of the calls, into room made for the whole line: strings that grow by
 // pieces would cost more than what is written. A key comes with its punctuation, `,"name":`, to be copied at once.
@@ -173,8 +173,8 @@ std::string_view name(api::Dialect dialect) {
 // All that a line may take.
 std::size_t most_bytes(const AccessRecord& record) {
   std::size_t text = 0;
-  for (const std::string_view value :
-       {record.request_id, record.client, record.method, record.route, record.model, record.node, record.picked}) {
+  for (const std::string_view value : {record.request_id, record.client, record.method, record.route, record.model,
+                                       record.served_model, record.node, record.picked}) {
     text += value.size();
   }
   return kFields * kMostField + kMostEscaped * text;
@@ -192,6 +192,7 @@ char* write_line(char* begin, const char* end, const AccessRecord& record) {
   if (record.reason) line.word(R"(,"drover.reason":)", api::slug(*record.reason));
   if (record.dialect) line.word(R"(,"drover.dialect":)", name(*record.dialect));
   line.text(R"(,"gen_ai.request.model":)", record.model);
+  line.text(R"(,"gen_ai.response.model":)", record.served_model);
   line.text(R"(,"drover.node":)", record.node);
   line.word(R"(,"drover.picked":)", record.picked);
   line.number(R"(,"drover.attempts":)", record.attempts);

@@ -101,6 +101,13 @@ def get(url):
             return Answer(error.code, error.headers, error.read().decode())
 
 
+def post(url, body, **headers):
+    """An answer that must be a success."""
+    question = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
+    with urllib.request.urlopen(question, timeout=30) as answer:
+        return Answer(answer.status, answer.headers, answer.read().decode())
+
+
 def status_of(url):
     """The status of an answer; None where nobody answers."""
     try:
@@ -210,5 +217,5 @@ class CommandTest(unittest.TestCase):
             self.assertIn(part, text)
 
 
-__all__ = ["ANYWHERE", "Answer", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
-           "get", "needs_no_ollama_here", "request", "state", "status_of", "until"]
+__all__ = ["ANYWHERE", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
+           "get", "needs_no_ollama_here", "post", "request", "state", "status_of", "until"]

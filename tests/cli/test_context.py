@@ -2,14 +2,7 @@
 
 import json
 
-import urllib.request
-
-from harness import MODEL, CommandTest, Answer, get, state
-
-
-def post(url, body):
-    with urllib.request.urlopen(urllib.request.Request(url, data=json.dumps(body).encode()), timeout=30) as answer:
-        return Answer(answer.status, answer.headers, answer.read().decode())
+from harness import MODEL, CommandTest, get, post, state
 
 
 class Context(CommandTest):
