@@ -16,6 +16,7 @@ struct RouteSettings {
   PolicyKind policy = PolicyKind::least_connections;
   std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
   ContextRule context = ContextRule::fit;
+  std::string fallback{};  // the model to take while no node can serve this one; empty: none. For the caller
 
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };

@@ -187,6 +187,7 @@ void bind_route(Binder& binder, balance::RouteSettings& route) {
   bind_choice(binder,
               {"context", "whether a runner with enough context will do, or only one with just the number sent"},
               route.context, balance::kContextRuleNames);
+  bind_model_name(binder, {"fallback", "the model to take while no node can serve this one"}, route.fallback);
 }
 
 void bind_routes(Binder& binder, std::vector<balance::RouteSettings>& routes) {

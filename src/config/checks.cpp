@@ -104,9 +104,24 @@ class Checks {
         fault(path, fmt::format("{} is manual, which needs the route's `nodes`, the preferred one first", path));
       }
       for (std::size_t at = 0; at < route.nodes.size(); ++at) known_node(i, at, route.nodes[at]);
+      fallback(i, route);
     }
     if (settings_.policy == balance::PolicyKind::manual) {
       fault("policy", "policy is manual, which is for a route with `nodes`; expected another one for all other models");
+    }
+  }
+
+  void fallback(std::size_t i, const balance::RouteSettings& route) {
+    if (route.fallback.empty()) return;
+    const std::string path = fmt::format("routes[{}].fallback", i);
+    const std::string key = api::model_key(route.fallback);
+    if (key == api::model_key(route.model)) {
+      fault(path, fmt::format("{} is {}, the route's own model; expected another one", path, route.fallback));
+    }
+    for (std::size_t at = 0; at < settings_.aliases.size(); ++at) {
+      if (key != api::model_key(settings_.aliases[at].name)) continue;
+      fault(path, fmt::format("{} is {}, an alias (aliases[{}]); expected a model that nodes have", path,
+                              route.fallback, at));
     }
   }
 

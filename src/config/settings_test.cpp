@@ -26,6 +26,7 @@ routes:
     policy: manual
     nodes: [big, gpu-2-11434]
     context: as_sent
+    fallback: llama3.2:3b
   - "qwen3*"
 aliases:
   - name: gpt-4o
@@ -91,7 +92,8 @@ TEST(Settings, are_read) {
   EXPECT_EQ(settings.routes[0], (balance::RouteSettings{.model = "llama3.3:70b",
                                                         .policy = balance::PolicyKind::manual,
                                                         .nodes = {"big", "gpu-2-11434"},
-                                                        .context = balance::ContextRule::as_sent}));
+                                                        .context = balance::ContextRule::as_sent,
+                                                        .fallback = "llama3.2:3b"}));
   EXPECT_EQ(settings.routes[1], (balance::RouteSettings{.model = "qwen3*"}));
   EXPECT_EQ(settings.aliases,
             (std::vector<fleet::AliasSettings>{{"gpt-4o", {{"llama3.3:70b", 1}}},
@@ -154,6 +156,10 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:2:28: routes[0].nodes[0] is gpu-2, and no node has that name; expected one of gpu-1-11434\n"},
     {"routes: [{model: x, context: fitt}]\n",
      "drover.yaml:1:30: routes[0].context is fitt; expected fit or as_sent; did you mean \"fit\"?\n"},
+    {"routes: [{model: x, fallback: \"X:latest\"}]\n",
+     "drover.yaml:1:31: routes[0].fallback is X:latest, the route's own model; expected another one\n"},
+    {"routes: [{model: x, fallback: y}]\naliases: [{name: y, models: [z]}]\n",
+     "drover.yaml:1:31: routes[0].fallback is y, an alias (aliases[0]); expected a model that nodes have\n"},
     {"routes: [x, y, x]\n",
      "drover.yaml:1:16: routes[2].model is x, which routes[0] takes already; it is never reached\n"},
     {"aliases: [{name: a, models: [b]}, {name: A:latest, models: [c]}]\n",

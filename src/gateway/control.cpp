@@ -48,6 +48,7 @@ Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler
       scheduler_(scheduler),
       log_(log),
       setup_(std::move(setup)),
+      routes_(std::make_shared<const balance::Routes>(setup_.scheduler)),
       publish_(std::move(publish)),
       local_slots_(std::move(local_slots)),
       flows_(network.loop()) {
@@ -105,6 +106,7 @@ void Control::apply(GatewaySetup setup) {
       [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.update_settings(setup.scheduler); });
   auto specs = std::move(setup.nodes);
   setup_ = std::move(setup);
+  routes_ = std::make_shared<const balance::Routes>(setup_.scheduler);
   adopt(std::move(specs));
   for (auto& [id, node] : nodes_) {
     const auto known = before.find(id);
@@ -455,6 +457,7 @@ void Control::republish() {
   next->settings = setup_.settings;
   next->hosts = setup_.hosts;
   next->origins = setup_.origins;
+  next->routes = routes_;
   next->attempts = setup_.scheduler.attempts;
   next->fleet =
       fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud, .aliases = setup_.aliases});

@@ -94,6 +94,7 @@ class Control final : public ControlLink, public ControlSink {
   SharedScheduler& scheduler_;
   Log& log_;
   GatewaySetup setup_;
+  std::shared_ptr<const balance::Routes> routes_;  // of that
   Publish publish_;
   LocalSlots local_slots_;
   std::shared_ptr<const Published> published_;

@@ -86,6 +86,11 @@ api::Refusal refusal_for(const Exchange& exchange, balance::Why why) {
   return api::refuse(api::Reason::internal, "unknown decision");
 }
 
+// No node can serve the model, now or soon; not merely that all are busy.
+bool is_out_of_service(balance::Why why) {
+  return why == balance::Why::no_such_model || why == balance::Why::no_backend || why == balance::Why::load_failed;
+}
+
 // Why a request got no slot.
 struct NotAdmitted {
   enum class Kind : std::uint8_t { refused, cancelled } kind;
@@ -363,7 +368,8 @@ balance::Prompt prompt_of(const api::Understood& understood) {
 // Tries one node after another until an answer has begun, by rule R. Otherwise the client has been answered: whether
 // its connection can carry another request. The request is bound to a node only when one has a free slot for it; a
 // client that leaves ends whatever is under way.
-net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_view model_key, PromptBody& body) {
+// `model` lives as long as exchange.published.
+net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet::Model* model, PromptBody& body) {
   const api::Understood& understood = body.understood();  // until the answer begins
   const ReloadOptions options = reload_options(understood, body.text());
   const bool may_be_silent =
@@ -379,7 +385,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
   while (true) {
     auto admitted = co_await admit(exchange,
                                    {.request = exchange.id,
-                                    .model = model_key,
+                                    .model = model->key,
                                     .now = exchange.loop().now(),
                                     .arrival = exchange.arrived,
                                     .deadline = exchange.deadline,
@@ -393,6 +399,15 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
     if (!admitted) {
       if (admitted.error().kind == NotAdmitted::Kind::cancelled)
         co_return std::unexpected(co_await answer_cancelled(exchange));
+      if (is_out_of_service(admitted.error().why)) {
+        if (const fleet::Model* const instead = fall_back(exchange, *model)) {
+          model = instead;
+          excluded.clear();
+          kind = balance::RetryKind::first;
+          last.reset();
+          continue;
+        }
+      }
       if (last && admitted.error().why != balance::Why::deadline)
         co_return std::unexpected(co_await answer_failure(exchange, *last));
       const NotAdmitted& why = admitted.error();
@@ -488,7 +503,7 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   if (!model) co_return model.error();
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
-  auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published
+  auto begun = co_await try_nodes(exchange, *model, body);
   if (!begun) co_return begun.error();
   body.drop();  // an answer that has begun is not asked for again
   co_return co_await relay_answer(exchange, std::move(*begun));

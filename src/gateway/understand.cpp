@@ -1,6 +1,7 @@
 #include "gateway/understand.h"
 
 #include "api/command.h"
+#include "api/model_name.h"
 #include "api/model_refusal.h"
 #include "api/xxh3.h"
 #include "guard/cloud.h"
@@ -8,16 +9,38 @@
 namespace drover::gateway {
 namespace {
 
-// By its name, or what the name stands for; null: the fleet does not know any. Who is no prompt has no share in a
-// split.
+bool is_prompt(const Exchange& exchange, const api::Understood& understood) {
+  const api::Route route = exchange.match.route;
+  return route != api::Route::show && api::command_of(route, understood) == api::Command::none;
+}
+
+// By its name, or what the name stands for; null: the fleet does not know any. Only prompts are shared between models.
 const fleet::Model* find(Exchange& exchange, const api::Understood& understood) {
   const fleet::FleetView& fleet = *exchange.published->fleet;
   const fleet::Alias* const alias = fleet.alias(understood.model);
   exchange.renamed = alias != nullptr;
   if (alias == nullptr) return fleet.find(understood.model);
-  const api::Route route = exchange.match.route;
-  const bool is_prompt = route != api::Route::show && api::command_of(route, understood) == api::Command::none;
-  return is_prompt ? &alias->model_for(affinity_of(exchange, understood), exchange.id.value) : &alias->first();
+  if (!is_prompt(exchange, understood)) return &alias->first();
+  return &alias->model_for(affinity_of(exchange, understood), exchange.id.value);
+}
+
+// The fallback of the route of a model, which is called so.
+const fleet::Model* take_fallback(Exchange& exchange, const balance::RouteSettings& route, std::string_view name) {
+  if (route.fallback.empty() || !exchange.fell_back_from.empty()) return nullptr;
+  const fleet::Model* const model = exchange.published->fleet->find(route.fallback);
+  if (model == nullptr || model->name == name || (model->remote && !exchange.settings().allow_cloud)) return nullptr;
+  exchange.fell_back_from = name;
+  exchange.known_model = model->name;
+  exchange.renamed = true;
+  exchange.worker.metrics().model(name).fallbacks.add();
+  return model;
+}
+
+// Nobody has held the model since the gateway started: only a route that names just this one tells it from a mistake.
+const fleet::Model* fall_back_unseen(Exchange& exchange, const api::Understood& understood) {
+  const balance::RouteSettings& route = exchange.published->routes->of(api::model_key(understood.model)).settings;
+  const bool names_it = route.model.find('*') == std::string::npos;
+  return is_prompt(exchange, understood) && names_it ? take_fallback(exchange, route, route.model) : nullptr;
 }
 
 net::Task<const fleet::Model*> find_anew(Exchange& exchange, const api::Understood& understood) {
@@ -51,7 +74,8 @@ net::Soon<Authorised> judge(Exchange& exchange, const api::Understood& understoo
 }
 
 net::Task<Authorised> authorise_anew(Exchange& exchange, const api::Understood& understood) {
-  const fleet::Model* const model = co_await find_anew(exchange, understood);
+  const fleet::Model* model = co_await find_anew(exchange, understood);
+  if (model == nullptr) model = fall_back_unseen(exchange, understood);
   co_return co_await judge(exchange, understood, model);
 }
 
@@ -63,6 +87,10 @@ std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& under
   }
   const auto hashes = understood.prompt_hashes.all();
   return hashes.empty() ? 0 : hashes.front();
+}
+
+const fleet::Model* fall_back(Exchange& exchange, const fleet::Model& from) {
+  return take_fallback(exchange, exchange.published->routes->of(from.key).settings, from.name);
 }
 
 net::Task<std::expected<void, bool>> read_prompt(Exchange& exchange, PromptBody& body) {

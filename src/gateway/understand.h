@@ -27,4 +27,8 @@ using Authorised = std::expected<const fleet::Model*, bool>;
 // once a second for all, and the request waits for the answer up to `refresh_wait`.
 net::Soon<Authorised> authorise(Exchange& exchange, const api::Understood& understood);
 
+// No node can serve the model that the request goes to: it goes to the fallback of that one's route from now on. Null:
+// there is none that the fleet has, or it went there already. Lives as authorise()'s.
+const fleet::Model* fall_back(Exchange& exchange, const fleet::Model& from);
+
 }  // namespace drover::gateway

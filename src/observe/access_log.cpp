@@ -74,7 +74,7 @@ char* write_escaped(char* to, std::string_view text) {
 constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
 constexpr std::size_t kMostValue = 32;
 constexpr std::size_t kMostField = kMostKey + kMostValue;
-constexpr std::size_t kFields = 28;  // with the end
+constexpr std::size_t kFields = 29;  // with the end
 
 // Writes the members of one object in the order of the calls, into room made for the whole line: strings that grow by
 // pieces would cost more than what is written. A key comes with its punctuation, `,"name":`, to be copied at once.
@@ -174,7 +174,7 @@ std::string_view name(api::Dialect dialect) {
 std::size_t most_bytes(const AccessRecord& record) {
   std::size_t text = 0;
   for (const std::string_view value : {record.request_id, record.client, record.method, record.route, record.model,
-                                       record.served_model, record.node, record.picked}) {
+                                       record.served_model, record.fell_back_from, record.node, record.picked}) {
     text += value.size();
   }
   return kFields * kMostField + kMostEscaped * text;
@@ -193,6 +193,7 @@ char* write_line(char* begin, const char* end, const AccessRecord& record) {
   if (record.dialect) line.word(R"(,"drover.dialect":)", name(*record.dialect));
   line.text(R"(,"gen_ai.request.model":)", record.model);
   line.text(R"(,"gen_ai.response.model":)", record.served_model);
+  line.text(R"(,"drover.fallback":)", record.fell_back_from);
   line.text(R"(,"drover.node":)", record.node);
   line.word(R"(,"drover.picked":)", record.picked);
   line.number(R"(,"drover.attempts":)", record.attempts);

@@ -25,6 +25,7 @@ enum class Metric : std::uint8_t {
   time_per_output_token,
   tokens,
   reloads_avoided,
+  fallbacks,
   queue_depth,
   node_up,
   node_health,

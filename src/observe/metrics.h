@@ -43,6 +43,7 @@ struct ModelSeries {
   Counter cached_tokens;  // of the prompt's
   Counter completion_tokens;
   Counter reloads_avoided;
+  Counter fallbacks;  // from this model
 };
 
 struct NodeSeries {

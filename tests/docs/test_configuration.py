@@ -27,6 +27,7 @@ WORDS = {
     "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
     "aliases": ("list", "none"), "aliases[].name": ("name", "required"), "aliases[].models": ("list", "required"),
     "aliases[].models[].model": ("name", "required"), "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
+    "routes[].fallback": ("name", "none"),
 }
 
 
