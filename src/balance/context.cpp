@@ -4,13 +4,10 @@ namespace drover::balance {
 
 void RunnerContext::saw(std::uint64_t tokens, const std::optional<LoadNeed>& loaded) {
   tokens_ = tokens;
+  if (tokens > most_) most_ = 0;
   if (!loaded || tokens == 0) return;
   if (loaded->context == 0) own_ = tokens;
-  if (tokens < loaded->context) {
-    most_ = tokens;
-  } else if (tokens > most_) {
-    most_ = 0;
-  }
+  if (tokens < loaded->context) most_ = tokens;
 }
 
 bool RunnerContext::suffices(const std::optional<LoadNeed>& loaded, LoadNeed wanted, ContextRule rule) const {

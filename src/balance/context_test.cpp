@@ -48,6 +48,7 @@ const ContextCase kCases[] = {
     {"nobody_gets_more_than_the_model_has", {{32768, 8192}, {0, kOwn}}, 16384, "load 16384"},
     {"the_nodes_own_is_all_that_the_model_has", {{32768, kOwn}, {0, kOwn}}, 16384, "says - gets 4096"},
     {"it_has_more_after_all", {{32768, 8192}, {32768, 32768}}, 32768, "says - gets 32768"},
+    {"others_show_that_it_has_more", {{32768, 8192}, {{}, 16384}}, 20000, "load 20000"},
     {"the_node_gives_more_than_was_asked_for", {{512, 2048}}, 512, "says - gets 2048"},
 };
 
