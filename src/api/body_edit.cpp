@@ -1,5 +1,9 @@
 #include "api/body_edit.h"
 
+#include <algorithm>
+
+#include "base/check.h"
+
 namespace drover::api {
 namespace {
 
@@ -17,38 +21,42 @@ std::uint64_t over_blanks(std::string_view body, std::uint64_t at) {
 
 }  // namespace
 
-std::vector<Span> removals(std::string_view body, const Understood& understood, ReloadSet options) {
-  std::vector<Span> pieces;
-  for (const ReloadSetting& setting : understood.reload.all()) {
-    if (!options.has(setting.option)) continue;
-    std::uint64_t begin = setting.member.offset;
-    std::uint64_t end = over_blanks(body, setting.member.end());
-    if (end < body.size() && body[end] == ',') {
-      ++end;
-    } else {
-      // The last of its object takes the comma before it. The members there may be gone already, each with the comma
-      // behind it: then the comma that is left is the one before them.
-      while (!pieces.empty() && pieces.back().end() == back_over_blanks(body, begin)) {
-        begin = pieces.back().offset;
-        pieces.pop_back();
-      }
-      const std::uint64_t before = back_over_blanks(body, begin);
-      if (before > 0 && body[before - 1] == ',') begin = before - 1;
-    }
-    pieces.push_back({begin, end - begin});
-  }
-  return pieces;
+Span with_comma(std::string_view body, Span member) {
+  const std::uint64_t behind = over_blanks(body, member.end());
+  if (behind < body.size() && body[behind] == ',') return {member.offset, behind + 1 - member.offset};
+  // The last of its object takes the comma before it.
+  const std::uint64_t before = back_over_blanks(body, member.offset);
+  if (before == 0 || body[before - 1] != ',') return member;
+  return {before - 1, member.end() - (before - 1)};
 }
 
-std::string without(std::string_view body, const std::vector<Span>& pieces) {
-  std::string kept;
-  kept.reserve(body.size());
-  std::uint64_t at = 0;
-  for (const Span& piece : pieces) {
-    kept.append(body, at, piece.offset - at);
-    at = piece.end();
-  }
-  return kept.append(body, at);
+void EditedBody::replace(Span place, std::string_view text) {
+  CHECK(count_ + 2 <= kMostPieces);
+  const auto offset = [&](std::size_t piece) { return static_cast<std::size_t>(pieces_[piece].data() - body_.data()); };
+  std::size_t at = 0;
+  while (offset(at) + pieces_[at].size() < place.end()) at += 2;
+  const auto cut = pieces_.begin() + static_cast<std::ptrdiff_t>(at);
+  const auto end = pieces_.begin() + static_cast<std::ptrdiff_t>(count_);
+  std::copy_backward(cut + 1, end, end + 2);
+  const std::string_view whole = *cut;
+  const std::size_t before = place.offset - offset(at);
+  cut[0] = whole.substr(0, before);
+  cut[1] = text;
+  cut[2] = whole.substr(before + place.length);
+  count_ += 2;
+}
+
+std::size_t EditedBody::size() const {
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces()) size += piece.size();
+  return size;
+}
+
+std::string EditedBody::text() const {
+  std::string text;
+  text.reserve(size());
+  for (const std::string_view piece : pieces()) text += piece;
+  return text;
 }
 
 }  // namespace drover::api

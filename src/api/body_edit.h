@@ -1,31 +1,40 @@
 #pragma once
 // Changes of a body on its way to a node: as splices, so that all other bytes stay those the client sent.
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "api/understood.h"
+#include "api/span.h"
 
 namespace drover::api {
 
-// A set of reload options, one bit each.
-class ReloadSet {
+// What to leave out of `body` so that this member of an object is gone and the rest is still JSON: it goes with one of
+// its commas. Leaving out differs from null: a node asks whether `num_ctx` is there at all.
+Span with_comma(std::string_view body, Span member);
+
+// A body, some places of which are said otherwise. Views into the body and the new texts, which must outlive it.
+class EditedBody {
  public:
-  constexpr ReloadSet& add(ReloadOption option) { return bits_ |= bit(option), *this; }
-  constexpr bool has(ReloadOption option) const { return (bits_ & bit(option)) != 0; }
+  static constexpr std::size_t kMostEdits = 2;
+  static constexpr std::size_t kMostPieces = 2 * kMostEdits + 1;
+
+  explicit EditedBody(std::string_view body) : body_(body), pieces_{body} {}
+
+  // Places are of the body as it was, and do not overlap. In any order.
+  void replace(Span place, std::string_view text);
+
+  // In their order; some may be empty.
+  std::span<const std::string_view> pieces() const { return {pieces_.data(), count_}; }
+  std::size_t size() const;
+  std::string text() const;
 
  private:
-  static constexpr std::uint32_t bit(ReloadOption option) { return 1U << static_cast<unsigned>(option); }
-  std::uint32_t bits_ = 0;
+  std::string_view body_;
+  std::array<std::string_view, kMostPieces> pieces_;  // by turns of the body and new
+  std::size_t count_ = 1;
 };
-
-// The pieces of `body` to leave out so that those options are gone and the rest is still JSON: a member goes with one
-// of its commas. Ascending and disjoint. Removing differs from null: a node asks whether `num_ctx` is there at all.
-std::vector<Span> removals(std::string_view body, const Understood& understood, ReloadSet options);
-
-// The body without these pieces.
-std::string without(std::string_view body, const std::vector<Span>& pieces);
 
 }  // namespace drover::api

@@ -193,29 +193,49 @@ struct RemovalCase {
   std::string_view body;
   std::string_view left;
 };
+// Without `num_ctx`, then without `shift`.
 constexpr RemovalCase kRemovals[] = {
     {R"({"options":{"num_ctx":1}})", R"({"options":{}})"},
+    {R"({"options":{ "num_ctx":1 }})", R"({"options":{  }})"},
     {R"({"options":{"num_ctx":1,"seed":2}})", R"({"options":{"seed":2}})"},
     {R"({"options":{"seed":2,"num_ctx":1}})", R"({"options":{"seed":2}})"},
     {R"({"options":{"a":0 , "num_ctx" : 1 , "seed":2}})", R"({"options":{"a":0 ,  "seed":2}})"},
-    {R"({"options":{"seed":2 , "num_ctx":1, "shift":3 }})", R"({"options":{"seed":2 ,  "shift":3 }})"},
-    {R"({"options":{"num_ctx":1, "num_batch":2}})", R"({"options":{}})"},
-    {R"({"options":{"seed":2,"num_ctx":1,"num_batch":2}})", R"({"options":{"seed":2}})"},
-    {R"({"options":{"num_ctx":1,"seed":2,"num_batch":2}})", R"({"options":{"seed":2}})"},
-    {R"({"options":{"num_gpu":9,"num_ctx":1}})", R"({"options":{"num_gpu":9}})"},
+    {R"({"options":{"seed":2 , "num_ctx":1 }})", R"({"options":{"seed":2  }})"},
+    {R"({"options":{"num_\u0063tx":1}})", R"({"options":{}})"},
+    {R"({"shift":false})", "{}"},
     {R"({"shift":true,"options":{"num_ctx":1},"model":"m"})", R"({"options":{},"model":"m"})"},
     {R"({"options":{"num_ctx":1},"shift":true})", R"({"options":{}})"},
-    {R"({"shift":false})", "{}"},
     {R"({"model":"m"})", R"({"model":"m"})"},
 };
 
-TEST(BodyEdit, takes_reload_options_out_and_leaves_json) {
-  const ReloadSet set = ReloadSet{}.add(ReloadOption::num_ctx).add(ReloadOption::num_batch).add(ReloadOption::shift);
+TEST(BodyEdit, takes_members_out_and_leaves_json) {
   for (const auto& [body, left] : kRemovals) {
-    const std::string edited = without(body, removals(body, understand(Route::chat, body), set));
-    EXPECT_EQ(edited, left) << body;
-    understand(Route::chat, edited);
+    EditedBody edited(body);
+    for (const ReloadSetting& setting : understand(Route::chat, body).reload.all()) {
+      edited.replace(with_comma(body, setting.member), "");
+    }
+    EXPECT_EQ(edited.text(), left) << body;
+    EXPECT_EQ(edited.size(), left.size()) << body;
+    understand(Route::chat, edited.text());
   }
+}
+
+TEST(BodyEdit, replaces_places_in_any_order) {
+  constexpr std::string_view kBody = "one two three";
+  constexpr Span kOne{0, 3}, kTwo{4, 3}, kThree{8, 5};
+  const auto edited = [&](Span first, Span second) {
+    EditedBody body(kBody);
+    body.replace(first, "<1>");
+    body.replace(second, "<22>");
+    return body.text();
+  };
+  EXPECT_EQ(EditedBody(kBody).text(), kBody);
+  EXPECT_EQ(edited(kOne, kThree), "<1> two <22>");
+  EXPECT_EQ(edited(kThree, kOne), "<22> two <1>");
+  EXPECT_EQ(edited(kTwo, kOne), "<22> <1> three");
+  EXPECT_EQ(edited({0, 4}, {4, 9}), "<1><22>");
+  EXPECT_EQ(edited({4, 9}, {0, 4}), "<22><1>");
+  EXPECT_EQ(edited({3, 0}, {13, 0}), "one<1> two three<22>");
 }
 
 struct PatternCase {

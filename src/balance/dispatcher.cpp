@@ -215,15 +215,16 @@ std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono n
 void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
   Node& node = *place.node;
   CHECK(!node.load);
-  node.load = NodeLoad{
-      .token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = request.need, .since = now};
+  const LoadNeed need = place.runner->context.to_load(request.need, request.lane->route->settings.context);
+  node.load =
+      NodeLoad{.token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = need, .since = now};
   node.changed();
   ++request.lane->loads;
   request.lane->previous = node.spec.id;
   actions.push_back(Load{.token = node.load->token,
                          .node = node.spec.id,
                          .model = request.lane->model,
-                         .need = request.need,
+                         .need = need,
                          .request = request.id});
 }
 
@@ -349,10 +350,17 @@ void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
   }
 }
 
+ContextFit Dispatcher::fit_on(const Place& place, const Request& request) const {
+  return place.runner->context.fit(place.runner->need, request.need, request.lane->route->settings.context);
+}
+
 void Dispatcher::grant(Request& request, const Bound& bound, Mono now, Actions& actions) {
   leave_line(request);
   start(request, bound, true, now);
-  actions.push_back(Grant{.request = request.id, .node = bound.place->node->spec.id, .reason = bound.reason});
+  actions.push_back(Grant{.request = request.id,
+                          .node = bound.place->node->spec.id,
+                          .reason = bound.reason,
+                          .context = fit_on(*bound.place, request)});
 }
 
 void Dispatcher::dispatch_collected(Mono now, Actions& actions) {

@@ -72,6 +72,8 @@ class Dispatcher {
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
 
+  // What becomes of the context that it names, where it starts.
+  ContextFit fit_on(const Place& place, const Request& request) const;
   // Gives it a slot. `waited`: it stood in the line until now.
   void start(Request& request, const Bound& bound, bool waited, Mono now);
   void join_line(Request& request, Mono now);

@@ -1,6 +1,7 @@
 #pragma once
 // What goes into the scheduler and what comes out: events and decisions, plain values.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,11 +49,26 @@ struct ProbeResult {
 
 // ---- requests
 
-// The options that would make a node load the model anew (num_ctx, num_gpu, ...), hashed. 0: the request carries none
-// and wants the node's own defaults, which is a need like any other: Ollama reloads for it too.
+// The options that would make a node load the model anew. Of none the request wants the node's own defaults, which is a
+// need like any other: Ollama reloads for it too.
 struct LoadNeed {
-  std::uint64_t fingerprint = 0;
+  std::uint64_t fingerprint = 0;  // of all but num_ctx (num_gpu, num_batch, ...), hashed; 0: none of them
+  std::uint64_t context = 0;      // num_ctx, in tokens; 0: it names none
   friend constexpr auto operator<=>(LoadNeed, LoadNeed) = default;
+};
+
+// Which runners will do for a request that names its context (context.h).
+enum class ContextRule : std::uint8_t {
+  fit,      // those that have enough
+  as_sent,  // those that were loaded for just that number
+};
+inline constexpr std::array<std::string_view, 2> kContextRuleNames = {"fit", "as_sent"};
+
+// What becomes of the context that a request names.
+struct ContextFit {
+  std::uint64_t tokens = 0;  // it gets so many; 0: unknown, or it named none
+  // What it must say instead, so that the node keeps the runner; 0: nothing. Unset: it goes as it came.
+  std::optional<std::uint64_t> num_ctx{};
 };
 
 enum class RetryKind : std::uint8_t {
@@ -106,6 +122,7 @@ std::string_view name(Why why);
 struct Start {
   NodeId node;
   Reason reason;
+  ContextFit context{};
 };
 // A Grant or Refuse follows, unless cancelled() comes first.
 struct Queued {
@@ -136,6 +153,7 @@ struct Outcome {
 // How a load ended.
 struct LoadOutcome {
   std::optional<ErrorCode> failed{};  // none: the model is in memory
+  std::uint64_t context = 0;          // then: as in ModelOnNode, as of the poll behind the load
 };
 
 // ---- decisions beside the answer
@@ -145,6 +163,7 @@ struct Grant {
   RequestId request;
   NodeId node;
   Reason reason;
+  ContextFit context{};
 };
 // A queued request is sent away: the scheduler knows nothing of it any more.
 struct Refuse {
@@ -152,9 +171,9 @@ struct Refuse {
   Why why;
   Duration retry_after{};
 };
-// Load `model` on `node` through the gateway's own patient connection, with the reload options of `request` (keep them
-// now: the request may leave, the load goes on), then poll the node, report the poll, and then loaded(token). One at a
-// time per node. It takes no slot.
+// Load `model` on `node` through the gateway's own patient connection, with the context of `need` and the other reload
+// options of `request` (keep them now: the request may leave, the load goes on), then poll the node, report the poll,
+// and then loaded(token). One at a time per node. It takes no slot.
 struct Load {
   LoadToken token;
   NodeId node;

@@ -37,12 +37,15 @@ Runner& runner_of(Node& node, const ModelOnNode& model, std::span<const Served> 
 // Notes what the poll lists. Returns what the node served before.
 std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNode> models) {
   std::vector<Served> before = std::exchange(node.served, {});
-  for (auto& [key, runner] : node.runners) runner.listed = runner.seen_resident = false;
+  for (auto& [key, runner] : node.runners) {
+    runner.listed = runner.seen_resident = false;
+    runner.seen_context = 0;
+  }
   for (const ModelOnNode& model : models) {
     Runner& runner = runner_of(node, model, before);
     runner.listed = true;
     runner.seen_resident |= model.resident;
-    if (model.context > 0) runner.context = model.context;
+    runner.seen_context = std::max(runner.seen_context, model.context);
     if (model.slots_hint) runner.slots.hint(*model.slots_hint);
     const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model, dispatcher.tenants);
     Lane& lane = entry->second;
@@ -68,6 +71,13 @@ void leave_lane(Dispatcher& dispatcher, Lane& lane, const Node& node, Mono now, 
   dispatcher.dispatch_lane(lane, now, actions);
 }
 
+// Another one than before: somebody else had it loaded anew, with options of his.
+void see_context(Runner& runner) {
+  if (runner.seen_context == 0) return;
+  if (runner.context.tokens() != 0 && runner.seen_context != runner.context.tokens()) runner.need.reset();
+  runner.context.saw(runner.seen_context, runner.need);
+}
+
 // Own knowledge leads, polls correct. What is gone while a load runs was pushed out by it: the node holds no more.
 void set_residency(Node& node, Mono asked) {
   bool lost = false;
@@ -77,6 +87,7 @@ void set_residency(Node& node, Mono asked) {
     if (we_know_better) continue;
     lost |= runner.resident && !runner.seen_resident;
     node.set_resident(runner, runner.seen_resident);
+    if (runner.resident) see_context(runner);
   }
   if (lost && node.load) node.holds = node.resident + (node.load->runner->resident ? 0 : 1);
   if (node.holds && node.resident > *node.holds) node.holds = node.resident;

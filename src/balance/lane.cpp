@@ -17,6 +17,10 @@ void Lane::places_changed() {
   }
 }
 
+bool Lane::suffices(const Runner& runner, const std::optional<LoadNeed>& loaded, LoadNeed wanted) const {
+  return runner.context.suffices(loaded, wanted, route->settings.context);
+}
+
 std::uint64_t Lane::salt() const { return places.empty() ? 0 : places.front().runner->key.value; }
 
 Place& Lane::place_on(const Node& node) {

@@ -57,6 +57,8 @@ struct Lane {
 
   // A node that takes part has one.
   Place& place_on(const Node& node);
+  // Would a runner that was loaded like this do for a request with such a need?
+  bool suffices(const Runner& runner, const std::optional<LoadNeed>& loaded, LoadNeed wanted) const;
   // All that was seen of them must be looked at anew.
   void places_changed();
   // Names of the same weights share a cache, and others do not.

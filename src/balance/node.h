@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "balance/context.h"
 #include "balance/events.h"
 #include "balance/health.h"
 #include "balance/lane.h"
@@ -32,15 +33,13 @@ struct Runner {
   bool listed = false;     // the node says that it can serve it
   bool resident = false;
   std::optional<LoadNeed> need;  // resident by our own load, with these options; else unknown
-  std::uint64_t context = 0;
-  bool seen_resident = false;   // by the poll that is being read
-  Mono known_at{};              // when we saw it loaded or gone ourselves: polls asked for earlier know less
-  Mono no_load_until{};         // a load has just failed
-  Request* claimant = nullptr;  // waits for it with other options
+  RunnerContext context;
+  bool seen_resident = false;      // by the poll that is being read
+  std::uint64_t seen_context = 0;  // and its tokens there
+  Mono known_at{};                 // when we saw it loaded or gone ourselves: polls asked for earlier know less
+  Mono no_load_until{};            // a load has just failed
+  Request* claimant = nullptr;     // waits for it with other options
   unsigned starts_past_claim = 0;
-
-  // Unknown options are taken for the defaults.
-  bool fits(LoadNeed wanted) const { return need.value_or(LoadNeed{}) == wanted; }
 
   // What the estimates know of it (estimate.h).
   SpeedEstimate speed;

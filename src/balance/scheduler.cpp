@@ -207,7 +207,9 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   if (in_sight || (estimates && room.free_slot)) {
     if (const auto bound = dispatcher.best(request, now)) {
       dispatcher.start(request, *bound, false, now);
-      return Start{.node = bound->place->node->spec.id, .reason = bound->reason};
+      return Start{.node = bound->place->node->spec.id,
+                   .reason = bound->reason,
+                   .context = dispatcher.fit_on(*bound->place, request)};
     }
   }
   auto refused = dispatcher.stranded(now);
@@ -288,6 +290,7 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
   if (!outcome.failed) {
     node.set_resident(runner, true);
     runner.need = load.need;
+    runner.context.saw(outcome.context, runner.need);
     runner.known_at = now;
     runner.load_time.add(seconds(now - load.since));
     load.lane->habits.load_time.add(seconds(now - load.since));

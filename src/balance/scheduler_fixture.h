@@ -40,14 +40,16 @@ class Fleet {
     probe_passes(id);
     actions_.clear();
   }
-  // It has these models; a star behind the name: in memory. Equal runner keys for names of equal weights: "a=1".
+  // It has these models; a star behind the name: in memory, with so many tokens of context if a number follows. Equal
+  // runner keys for names of equal weights: "a=1".
   void has(std::uint64_t id, const std::vector<std::string>& models) {
     std::vector<ModelOnNode> list;
     for (std::string name : models) {
       ModelOnNode& model = list.emplace_back();
-      if (name.ends_with('*')) {
+      if (const auto star = name.find('*'); star != std::string::npos) {
         model.resident = true;
-        name.pop_back();
+        if (star + 1 < name.size()) model.context = std::stoull(name.substr(star + 1));
+        name.resize(star);
       }
       const auto equals = name.find('=');
       model.model = name.substr(0, equals);
@@ -65,11 +67,12 @@ class Fleet {
   Submission ask(std::uint64_t request, std::string_view model) const {
     return {.request = RequestId{request}, .model = model, .now = now, .arrival = now};
   }
-  // "on 1 (only_one)", "queued 3", "refused queue_full".
+  // "on 1 (only_one)", with "saying 8192" or "saying nothing" where its context is fitted; "queued 3", "refused
+  // queue_full".
   std::string submit(const Submission& submission) {
     const Decision decision = scheduler.submit(submission, actions_);
     if (const auto* start = std::get_if<Start>(&decision)) {
-      return fmt::format("on {} ({})", start->node.value, start->reason);
+      return fmt::format("on {} ({}){}", start->node.value, start->reason, line(start->context));
     }
     if (const auto* queued = std::get_if<Queued>(&decision)) return fmt::format("queued {}", queued->position);
     return fmt::format("refused {}", name(std::get<Refused>(decision).why));
@@ -87,7 +90,10 @@ class Fleet {
     ends(request, on, {.kind = Outcome::Kind::node_failed, .code = code});
   }
   void cancels(std::uint64_t request) { scheduler.cancelled(RequestId{request}, now, actions_); }
-  void loads(std::uint64_t token) { scheduler.loaded(LoadToken{token}, {}, now, actions_); }
+  // And has so many tokens of context then; 0: the node does not say.
+  void loads(std::uint64_t token, std::uint64_t context = 0) {
+    scheduler.loaded(LoadToken{token}, {.context = context}, now, actions_);
+  }
   void load_fails(std::uint64_t token, ErrorCode code) {
     scheduler.loaded(LoadToken{token}, {.failed = code}, now, actions_);
   }
@@ -118,13 +124,18 @@ class Fleet {
 
  private:
   static std::string line(const Grant& grant) {
-    return fmt::format("grant {} on {}", grant.request.value, grant.node.value);
+    return fmt::format("grant {} on {}{}", grant.request.value, grant.node.value, line(grant.context));
+  }
+  static std::string line(const ContextFit& fit) {
+    if (!fit.num_ctx) return {};
+    return *fit.num_ctx == 0 ? " saying nothing" : fmt::format(" saying {}", *fit.num_ctx);
   }
   static std::string line(const Refuse& refuse) {
     return fmt::format("refuse {} {}", refuse.request.value, name(refuse.why));
   }
   static std::string line(const Load& load) {
-    const std::string options = load.need == LoadNeed{} ? "" : fmt::format(" with {}", load.need.fingerprint);
+    std::string options = load.need.fingerprint == 0 ? "" : fmt::format(" with {}", load.need.fingerprint);
+    if (load.need.context != 0) options += fmt::format(" for {} tokens", load.need.context);
     return fmt::format("load {}: {}{} on {}", load.token.value, load.model, options, load.node.value);
   }
   static std::string line(const HealthChange& change) {

@@ -22,6 +22,7 @@ using std::chrono::seconds;
 constexpr std::size_t kNodes = 5;
 constexpr std::size_t kModels = 6;  // of which the last two share weights
 constexpr std::size_t kLookahead = 16;
+constexpr std::uint64_t kOwnContext = 4096;  // what nodes give where nothing is asked for
 
 struct Waiting {
   std::string model;
@@ -154,7 +155,9 @@ class Observer {
     for (std::size_t i = 0; i < kModels; ++i) {
       const std::string model(1, static_cast<char>('a' + i));
       if (random_.chance(0.15)) continue;
-      models.push_back({.model = model, .runner = runner_of(model), .resident = random_.chance(0.4)});
+      const bool resident = random_.chance(0.4);
+      const std::uint64_t context = resident && special_needs_ ? random_.below(4) * kOwnContext : 0;
+      models.push_back({.model = model, .runner = runner_of(model), .resident = resident, .context = context});
       seen_[id].serves[model] = runner_of(model);
     }
     scheduler_.observe_inventory(NodeId{id}, models, now_ - milliseconds(random_.below(3000)), now_, actions_);
@@ -171,7 +174,9 @@ class Observer {
   void submit_new() {
     Submission submission{.request = RequestId{next_request_++}, .model = {}, .now = now_, .arrival = now_};
     if (random_.chance(0.2)) submission.deadline = now_ + milliseconds(random_.below(20'000));
-    if (special_needs_ && random_.chance(0.3)) submission.need = {1 + random_.below(2)};
+    if (special_needs_ && random_.chance(0.3)) {
+      submission.need = {.fingerprint = random_.below(3), .context = random_.below(4) * kOwnContext / 2};
+    }
     if (random_.chance(0.05)) submission.pinned = NodeId{random_.below(kNodes)};
     submit(submission, some_model(), {});
   }
@@ -191,7 +196,7 @@ class Observer {
                              .pinned = submission.pinned,
                              .outside_bound = outside_bound};
     if (const auto* start = std::get_if<Start>(&decision)) {
-      begins(submission.request, as_waiting, start->node);
+      begins(submission.request, as_waiting, start->node, start->context);
       ++started_;
     } else if (const auto* queued = std::get_if<Queued>(&decision)) {
       waiting_.emplace(submission.request, as_waiting);
@@ -252,7 +257,8 @@ class Observer {
     const LoadToken token = *node.load;
     const RunnerKey runner = load_runners_[token];
     node.load.reset();
-    LoadOutcome outcome;
+    const LoadNeed need = load_needs_[token];
+    LoadOutcome outcome{.context = !special_needs_ ? 0 : need.context == 0 ? kOwnContext : need.context};
     if (random_.chance(0.2)) {
       outcome.failed = random_.chance(0.5) ? ErrorCode::server_busy : ErrorCode::runner_died;
       if (outcome.failed == ErrorCode::runner_died) node.no_load_until[runner] = now_ + settings_.failed_load_cooldown;
@@ -262,7 +268,18 @@ class Observer {
 
   // ---- decisions
 
-  void begins(RequestId id, const Waiting& request, NodeId node_id) {
+  // The request says what the runner was loaded with, or what it has; and never gets less than it wants.
+  void expect_no_reload(const RunnerSnapshot& runner, LoadNeed wanted, const ContextFit& fit) {
+    const LoadNeed had = runner.need.value_or(LoadNeed{});
+    EXPECT_EQ(had.fingerprint, wanted.fingerprint) << where() << "a node would reload";
+    const std::uint64_t says = fit.num_ctx.value_or(wanted.context);
+    const bool says_own = says == 0 && (!runner.need || runner.context == kOwnContext);
+    EXPECT_TRUE(says == had.context || says == runner.context || says_own)
+        << where() << "a node would reload for " << says << " tokens";
+    EXPECT_GE(runner.context, wanted.context) << where();
+  }
+
+  void begins(RequestId id, const Waiting& request, NodeId node_id, const ContextFit& fit) {
     decided_ += fmt::format("step {}: {} on {}\n", step_, id.value, node_id.value);
     const SeenNode& node = seen_[node_id.value];
     EXPECT_TRUE(!node.draining && !node.removed) << where() << "started on a node that takes nothing new";
@@ -294,7 +311,7 @@ class Observer {
       for (const RunnerSnapshot& shown_runner : shown.runners) {
         if (shown_runner.key != runner) continue;
         EXPECT_TRUE(shown_runner.resident) << where() << "started where its model is cold";
-        EXPECT_EQ(shown_runner.need.value_or(LoadNeed{}), request.need) << where() << "a node would reload";
+        expect_no_reload(shown_runner, request.need, fit);
         EXPECT_LE(in_flight(node_id, runner), shown_runner.slots) << where() << "more in flight than slots";
       }
     }
@@ -309,7 +326,7 @@ class Observer {
     const auto entry = waiting_.find(grant.request);
     ASSERT_NE(entry, waiting_.end()) << where() << "granted request " << grant.request.value << ", which does not wait";
     const Waiting request = entry->second;
-    begins(grant.request, request, grant.node);
+    begins(grant.request, request, grant.node, grant.context);
     waiting_.erase(grant.request);
     submissions_.erase(grant.request);
     ++granted_;
@@ -326,6 +343,7 @@ class Observer {
     decided_ += fmt::format("step {}: {} on {}\n", step_, load.model, load.node.value);
     load_runners_[load.token] = node.serves.at(load.model);
     load_models_[load.token] = load.model;
+    load_needs_[load.token] = load.need;
     node.load = load.token;
     EXPECT_LE(loads_of(load.model), settings_.parallel_loads) << where() << "too many loads of one model";
     ++loads_;
@@ -451,6 +469,7 @@ class Observer {
   std::map<std::uint64_t, SeenNode> seen_;
   std::map<LoadToken, RunnerKey> load_runners_;
   std::map<LoadToken, std::string> load_models_;
+  std::map<LoadToken, LoadNeed> load_needs_;
   Submission last_submission_{};
   std::size_t started_ = 0, granted_ = 0, loads_ = 0;
 };

@@ -504,6 +504,121 @@ TEST(Scheduler, loads_other_options_on_another_node_rather_than_dropping_these) 
   EXPECT_EQ(fleet.said(), "load 1: a with 8 on 1");
 }
 
+// ---- context
+
+Submission for_tokens(Submission submission, std::uint64_t context) {
+  submission.need.context = context;
+  return submission;
+}
+
+TEST(Scheduler, runs_on_a_runner_with_enough_context_and_says_what_keeps_it) {
+  Fleet fleet;
+  fleet.node(0, 8);
+  fleet.has(0, {"a"});
+  fleet.submit(1, "a");
+  fleet.said();
+  fleet.loads(1, 4096);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0");
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(2, "a"), 2048)), "on 0 (only_one) saying nothing");
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(3, "a"), 4096)), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(4, "a"), 8192)), "queued 1") << "it waits until the runner is idle";
+  for (std::uint64_t id = 1; id <= 3; ++id) fleet.ends(id, 0);
+  EXPECT_EQ(fleet.said(), "load 2: a for 8192 tokens on 0");
+  fleet.submit(for_tokens(fleet.ask(5, "a"), 6000));
+  fleet.loads(2, 8192);
+  EXPECT_EQ(fleet.said(), "grant 4 on 0; grant 5 on 0 saying 8192");
+}
+
+TEST(Scheduler, goes_where_a_runner_has_enough_context_whatever_the_policy_would_choose) {
+  for (std::size_t policy = 0; policy + 1 < kPolicyNames.size(); ++policy) {
+    SchedulerSettings settings;
+    settings.policy = static_cast<PolicyKind>(policy);
+    Fleet fleet(settings);
+    for (std::uint64_t id = 0; id < 3; ++id) fleet.node(id, 4);
+    fleet.has(0, {"a*4096"});
+    fleet.has(1, {"a*16384"});
+    fleet.has(2, {"a*4096"});
+    for (std::uint64_t id = 1; id <= 4; ++id) {
+      const std::string on = fleet.submit(for_tokens(fleet.ask(id, "a"), 8192));
+      EXPECT_TRUE(on.starts_with("on 1 (") && on.ends_with(" saying 16384")) << kPolicyNames[policy] << ": " << on;
+    }
+  }
+}
+
+TEST(Scheduler, a_load_for_a_context_takes_the_nodes_own_where_that_is_known_to_be_enough) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a"});
+  fleet.submit(for_tokens(fleet.ask(1, "a"), 2048));
+  EXPECT_EQ(fleet.said(), "load 1: a for 2048 tokens on 0") << "nobody knows what the node would give";
+  fleet.loads(1, 2048);
+  fleet.ends(1, 0);
+  fleet.submit(2, "a");
+  fleet.said();
+  fleet.loads(2, 4096);
+  fleet.ends(2, 0);
+  fleet.passes(seconds(1));
+  fleet.has(0, {"a"});  // it was unloaded
+  fleet.said();
+  fleet.submit(for_tokens(fleet.ask(3, "a"), 2048));
+  EXPECT_EQ(fleet.said(), "load 3: a on 0");
+  fleet.loads(3, 4096);
+  EXPECT_EQ(fleet.said(), "grant 3 on 0 saying nothing");
+}
+
+TEST(Scheduler, waits_for_a_load_that_brings_enough_context) {
+  Fleet fleet;
+  fleet.node(0, 8);
+  fleet.has(0, {"a"});
+  fleet.submit(for_tokens(fleet.ask(1, "a"), 8192));
+  fleet.submit(for_tokens(fleet.ask(2, "a"), 4096));
+  fleet.submit(for_tokens(fleet.ask(3, "a"), 16384));
+  EXPECT_EQ(fleet.said(), "load 1: a for 8192 tokens on 0");
+  fleet.loads(1, 8192);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0; grant 2 on 0 saying 8192");
+  fleet.ends(1, 0);
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.said(), "load 2: a for 16384 tokens on 0");
+}
+
+TEST(Scheduler, does_not_load_again_for_what_the_model_does_not_have) {
+  Fleet fleet;
+  fleet.node(0, 8);
+  fleet.has(0, {"a"});
+  fleet.submit(for_tokens(fleet.ask(1, "a"), 1'000'000));
+  fleet.said();
+  fleet.loads(1, 32768);
+  fleet.said();
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(2, "a"), 500'000)), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(3, "a"), 2'000'000)), "on 0 (only_one)");
+}
+
+TEST(Scheduler, a_context_that_changed_behind_its_back_is_somebody_elses_load) {
+  Fleet fleet;
+  fleet.node(0, 8);
+  fleet.has(0, {"a"});
+  fleet.submit(1, "a");
+  fleet.said();
+  fleet.loads(1, 4096);
+  fleet.ends(1, 0);
+  fleet.passes(seconds(5));
+  fleet.has(0, {"a*16384"});
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(2, "a"), 8192)), "on 0 (only_one) saying 16384");
+}
+
+TEST(Scheduler, as_sent_a_context_is_an_option_like_others) {
+  SchedulerSettings settings;
+  settings.routes = {{.model = "a", .context = ContextRule::as_sent}};
+  Fleet fleet(settings);
+  fleet.node(0, 8);
+  fleet.has(0, {"a*4096"});
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(1, "a"), 2048)), "queued 1");
+  EXPECT_EQ(fleet.said(), "load 1: a for 2048 tokens on 0");
+  fleet.loads(1, 2048);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0");
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(2, "a"), 1024)), "queued 1");
+}
+
 // ---- health
 
 TEST(Scheduler, ejects_a_failing_node_and_moves_on) {

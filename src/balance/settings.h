@@ -16,6 +16,8 @@ struct RouteSettings {
   std::string model;  // a pattern (api/model_pattern.h)
   PolicyKind policy = PolicyKind::earliest_finish;
   std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
+  ContextRule context = ContextRule::fit;
+  std::string fallback{};  // the model to take while no node can serve this one; empty: none. For the caller
 
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };

@@ -12,16 +12,16 @@ namespace {
 constexpr Duration kSoonHolds = std::chrono::milliseconds(50);
 constexpr Duration kEvictionHolds = std::chrono::seconds(1);
 
-// How far a place is from starting a request with this need.
-Readiness readiness(const Place& place, LoadNeed need, const SchedulerSettings& settings, Mono now) {
+// How far a place of the lane is from starting a request with this need.
+Readiness readiness(const Lane& lane, const Place& place, LoadNeed need, const SchedulerSettings& settings, Mono now) {
   const Node& node = *place.node;
   const Runner& runner = *place.runner;
   if (!node.usable() || !place.allowed()) return Readiness::absent;
   if (node.load && node.load->runner == &runner) {
-    return node.load->need == need ? Readiness::busy : Readiness::blocked;
+    return lane.suffices(runner, node.load->need, need) ? Readiness::busy : Readiness::blocked;
   }
   const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
-  if (runner.resident && runner.fits(need)) {
+  if (runner.resident && lane.suffices(runner, runner.need, need)) {
     const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
     if (closed && node.can_load(runner, now)) return Readiness::blocked;
     return admitted && runner.in_flight < runner.slots.slots() ? Readiness::ready : Readiness::busy;
@@ -56,7 +56,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
 
   Candidate& candidate = lane.candidates[index];
   candidate.node = node.spec.id;
-  candidate.readiness = readiness(place, LoadNeed{}, settings, now);
+  candidate.readiness = readiness(lane, place, LoadNeed{}, settings, now);
   candidate.resident = runner.resident;
   candidate.evicts = node.full();
   candidate.slots = runner.slots.slots();
@@ -72,7 +72,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   place.loadable = false;
   if (there && !place.free_slot && !(node.load && node.load->runner == &runner)) {
     place.free_slot = runner.resident && runner.in_flight < runner.slots.slots() && node.admits(now);
-    place.loadable = !runner.resident || !runner.fits(LoadNeed{});
+    place.loadable = !runner.resident || !lane.suffices(runner, runner.need, {});
   }
   if (!priced || !there) return;
   place.prices = prices_of(lane, place, candidate.readiness, now, place.follows_habits);
@@ -128,7 +128,7 @@ void Survey::list_for(const Request& request, const SchedulerSettings& settings,
     Place& place = lane.places[i];
     if (lane.candidates[i].readiness == Readiness::absent || !request.may_use(place.node->spec.id)) continue;
     Candidate candidate = lane.candidates[i];
-    candidate.readiness = readiness(place, request.need, settings, now);
+    candidate.readiness = readiness(lane, place, request.need, settings, now);
     special_.push_back(candidate);
     special_places_.push_back(&place);
   }

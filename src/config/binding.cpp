@@ -34,10 +34,16 @@ void bind_endpoint(Binder& binder, Item item, net::Endpoint& endpoint) {
   });
 }
 
+// Of an enum whose names are these, in their order.
+template <typename Choice>
+void bind_choice(Binder& binder, Item item, Choice& value, std::span<const std::string_view> names) {
+  auto index = static_cast<std::size_t>(value);
+  binder.choice(item, index, names);
+  value = static_cast<Choice>(index);
+}
+
 void bind_policy(Binder& binder, Item item, balance::PolicyKind& policy) {
-  auto index = static_cast<std::size_t>(policy);
-  binder.choice(item, index, balance::kPolicyNames);
-  policy = static_cast<balance::PolicyKind>(index);
+  bind_choice(binder, item, policy, balance::kPolicyNames);
 }
 
 std::string log_text(const AccessLogSettings& log) {
@@ -128,6 +134,43 @@ std::optional<std::string> check_origin(std::string_view text) {
   return checked ? std::nullopt : std::optional(checked.error().detail);
 }
 
+std::optional<std::string> check_model_name(std::string_view text) {
+  if (text.size() > kLongestPattern) {
+    return fmt::format("a name of {} bytes; expected {} at most", text.size(), kLongestPattern);
+  }
+  if (text.find('*') == std::string_view::npos) return std::nullopt;
+  return fmt::format("\"{}\" is a pattern; expected the name of one model, for example llama3.2:3b", text);
+}
+
+void bind_model_name(Binder& binder, Item item, std::string& name) {
+  binder.text(item, name, [&](std::string_view text) {
+    name = text;
+    return check_model_name(text);
+  });
+}
+
+void bind_alias(Binder& binder, fleet::AliasSettings& alias) {
+  bind_model_name(binder, {"name", "by which clients ask"}, alias.name);
+  binder.list({"models", "what it stands for: one model, or several that share its requests"},
+              {.count = alias.models.size(),
+               .shorthand = "model",
+               .resize = [&](std::size_t count) { alias.models.assign(count, {}); },
+               .element =
+                   [&](Binder& inner, std::size_t i) {
+                     fleet::AliasSettings::Share& share = alias.models[i];
+                     bind_model_name(inner, {"model", "its name"}, share.model);
+                     inner.whole({"weight", "its share of the requests"}, share.weight, 1, 1000);
+                   }});
+}
+
+void bind_aliases(Binder& binder, std::vector<fleet::AliasSettings>& aliases) {
+  binder.list({"aliases", "names that stand for models"},
+              {.count = aliases.size(),
+               .shorthand = "name",
+               .resize = [&](std::size_t count) { aliases.assign(count, {}); },
+               .element = [&](Binder& inner, std::size_t i) { bind_alias(inner, aliases[i]); }});
+}
+
 void bind_route(Binder& binder, balance::RouteSettings& route) {
   binder.text({"model", "name or pattern: `*` stands for any text"}, route.model,
               [&](std::string_view text) -> std::optional<std::string> {
@@ -140,6 +183,10 @@ void bind_route(Binder& binder, balance::RouteSettings& route) {
   bind_policy(binder, {"policy", "how one of its nodes is chosen"}, route.policy);
   bind_names(binder, {"nodes", "names of those that serve it, the preferred one first; none: all"}, route.nodes,
              [](std::string_view) -> std::optional<std::string> { return std::nullopt; });
+  bind_choice(binder,
+              {"context", "whether a runner with enough context will do, or only one with just the number sent"},
+              route.context, balance::kContextRuleNames);
+  bind_model_name(binder, {"fallback", "the model to take while no node can serve this one"}, route.fallback);
 }
 
 void bind_routes(Binder& binder, std::vector<balance::RouteSettings>& routes) {
@@ -281,6 +328,7 @@ void bind(Binder& binder, DroverSettings& settings) {
   binder.whole({"workers", "threads that serve; 0: one a core"}, settings.workers, 0, 1024);
   bind_policy(binder, {"policy", "how a node is chosen"}, settings.policy);
   bind_routes(binder, settings.routes);
+  bind_aliases(binder, settings.aliases);
   bind_nodes(binder, settings.nodes);
   bind_names(binder, {"hosts", "names under which clients reach the gateway"}, settings.hosts, check_host);
   bind_names(binder, {"origins", "web pages that may use the gateway"}, settings.origins, check_origin);

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "api/model_name.h"
 #include "config/quantities.h"
 #include "config/settings.h"
 #include "guard/exposure.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::size_t kMostNodes = 1000;
 constexpr std::size_t kMostRoutes = 100;
+constexpr std::size_t kMostAliases = 100;
+constexpr std::size_t kMostShares = 16;
 
 class Checks {
  public:
@@ -23,6 +26,7 @@ class Checks {
     listeners();
     nodes();
     routes();
+    aliases();
     quantities();
     return std::move(faults_);
   }
@@ -100,9 +104,24 @@ class Checks {
         fault(path, fmt::format("{} is manual, which needs the route's `nodes`, the preferred one first", path));
       }
       for (std::size_t at = 0; at < route.nodes.size(); ++at) known_node(i, at, route.nodes[at]);
+      fallback(i, route);
     }
     if (settings_.policy == balance::PolicyKind::manual) {
       fault("policy", "policy is manual, which is for a route with `nodes`; expected another one for all other models");
+    }
+  }
+
+  void fallback(std::size_t i, const balance::RouteSettings& route) {
+    if (route.fallback.empty()) return;
+    const std::string path = fmt::format("routes[{}].fallback", i);
+    const std::string key = api::model_key(route.fallback);
+    if (key == api::model_key(route.model)) {
+      fault(path, fmt::format("{} is {}, the route's own model; expected another one", path, route.fallback));
+    }
+    for (std::size_t at = 0; at < settings_.aliases.size(); ++at) {
+      if (key != api::model_key(settings_.aliases[at].name)) continue;
+      fault(path, fmt::format("{} is {}, an alias (aliases[{}]); expected a model that nodes have", path,
+                              route.fallback, at));
     }
   }
 
@@ -115,6 +134,47 @@ class Checks {
     fault(fmt::format("routes[{}].nodes", route),
           fmt::format("{} is {}, and no node has that name; expected one of {}", path, name,
                       names.empty() ? "`nodes`, which is empty" : fmt::format("{}", fmt::join(names, ", "))));
+  }
+
+  void aliases() {
+    if (settings_.aliases.size() > kMostAliases) {
+      fault("aliases", fmt::format("aliases are {}; expected {} at most", settings_.aliases.size(), kMostAliases));
+    }
+    std::map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < settings_.aliases.size(); ++i) {
+      const std::string& name = settings_.aliases[i].name;
+      if (const auto [first, added] = places.emplace(api::model_key(name), i); !added) {
+        const std::string path = fmt::format("aliases[{}].name", i);
+        fault(path, fmt::format("{} is {}, the name of aliases[{}] already", path, name, first->second));
+      }
+    }
+    for (std::size_t i = 0; i < settings_.aliases.size(); ++i) shares(i, settings_.aliases[i], places);
+  }
+
+  // `places`: of all aliases, by key.
+  void shares(std::size_t i, const fleet::AliasSettings& alias, const std::map<std::string, std::size_t>& places) {
+    const std::string path = fmt::format("aliases[{}].models", i);
+    if (alias.models.empty() || alias.models.size() > kMostShares) {
+      fault(fmt::format("aliases[{}].name", i), fmt::format("{} are {}; expected 1 to {} models for {} to stand for",
+                                                            path, alias.models.size(), kMostShares, alias.name));
+    }
+    std::map<std::string, std::size_t> before;
+    for (std::size_t at = 0; at < alias.models.size(); ++at) {
+      const std::string& model = alias.models[at].model;
+      const std::string its_path = fmt::format("{}[{}].model", path, at);
+      const std::string key = api::model_key(model);
+      const auto other = places.find(key);
+      if (model.empty()) {
+        fault(path, fmt::format("{} is missing; expected the name of a model", its_path));
+      } else if (const auto [first, added] = before.emplace(key, at); !added) {
+        fault(its_path, fmt::format("{} is {}, which {}[{}] is already", its_path, model, path, first->second));
+      } else if (other != places.end() && other->second != i) {
+        fault(its_path, fmt::format("{} is {}, an alias itself (aliases[{}]); expected a model that nodes have",
+                                    its_path, model, other->second));
+      } else if (other != places.end() && alias.models.size() == 1) {
+        fault(its_path, fmt::format("{} is {}, the alias itself; expected a model that nodes have", its_path, model));
+      }
+    }
   }
 
   void quantities() {

@@ -87,6 +87,7 @@ std::expected<DroverSettings, std::vector<ConfigError>> parse_settings(std::stri
   require(state, document->root, "nodes", "url", "[http://]host[:port][/prefix]");
   require(state, document->root, "routes", "model", "a name or a pattern such as llama3.2:* or *");
   require(state, document->root, "tenants", "name", "what stands in the tenant header");
+  require(state, document->root, "aliases", "name", "the name by which clients ask");
   complete_nodes(settings.nodes);
   if (state.faults.empty()) {  // else half of what follows would be consequences
     state.faults = check_settings(settings);

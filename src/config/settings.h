@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "config/error.h"
+#include "fleet/alias.h"
 #include "fleet/node.h"
 #include "net/address_range.h"
 #include "net/endpoint.h"
@@ -100,6 +101,7 @@ struct DroverSettings {
   unsigned workers = 0;      // 0: one a core
   balance::PolicyKind policy = balance::PolicyKind::earliest_finish;
   std::vector<balance::RouteSettings> routes;  // what is decided otherwise for some models
+  std::vector<fleet::AliasSettings> aliases;   // names that stand for models
   std::vector<fleet::NodeSpec> nodes;  // ids are their places in this list; the gateway keeps ids stable over reloads
   std::vector<std::string> hosts;      // names the listeners answer to, beside those of guard::HostRules
   std::vector<std::string> origins;    // web pages that may use the gateway, beside those of guard::OriginRules
@@ -124,8 +126,8 @@ Bytes buffer_budget(const Limits& limits, Bytes memory_limit);
 std::size_t connection_limit(const Limits& limits, std::size_t descriptor_limit);
 
 // Faults that no single setting shows: a node that is one of our own listeners, listeners that are one, exposure
-// without `insecure`, two nodes of one name or address, a route to a node that is none. To be asked again after flags
-// have changed something.
+// without `insecure`, two nodes of one name or address, a route to a node that is none, an alias that stands for
+// nothing or for another alias. To be asked again after flags have changed something.
 std::vector<ConfigError> check_settings(const DroverSettings& settings);
 
 // Reads `text` as a drover.yaml. All faults in one run, in the order of the file. `filename` is for messages only.

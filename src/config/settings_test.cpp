@@ -25,7 +25,16 @@ routes:
   - model: llama3.3:70b
     policy: manual
     nodes: [big, gpu-2-11434]
+    context: as_sent
+    fallback: llama3.2:3b
   - "qwen3*"
+aliases:
+  - name: gpt-4o
+    models: [llama3.3:70b]
+  - name: assistant
+    models:
+      - { model: "llama3.3:70b", weight: 9 }
+      - assistant
 nodes:
   - url: http://gpu-1:11434
     name: big
@@ -80,10 +89,15 @@ TEST(Settings, are_read) {
   EXPECT_EQ(settings.workers, 4U);
   EXPECT_EQ(settings.policy, balance::PolicyKind::round_robin);
   ASSERT_EQ(settings.routes.size(), 2U);
-  EXPECT_EQ(settings.routes[0],
-            (balance::RouteSettings{
-                .model = "llama3.3:70b", .policy = balance::PolicyKind::manual, .nodes = {"big", "gpu-2-11434"}}));
+  EXPECT_EQ(settings.routes[0], (balance::RouteSettings{.model = "llama3.3:70b",
+                                                        .policy = balance::PolicyKind::manual,
+                                                        .nodes = {"big", "gpu-2-11434"},
+                                                        .context = balance::ContextRule::as_sent,
+                                                        .fallback = "llama3.2:3b"}));
   EXPECT_EQ(settings.routes[1], (balance::RouteSettings{.model = "qwen3*"}));
+  EXPECT_EQ(settings.aliases,
+            (std::vector<fleet::AliasSettings>{{"gpt-4o", {{"llama3.3:70b", 1}}},
+                                               {"assistant", {{"llama3.3:70b", 9}, {"assistant", 1}}}}));
   ASSERT_EQ(settings.nodes.size(), 3U);
   EXPECT_EQ(settings.nodes[0].name, "big");
   EXPECT_EQ(settings.nodes[0].slots, 4U);
@@ -178,8 +192,37 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:29: routes[0].policy is manual, which needs the route's `nodes`, the preferred one first\n"},
     {"nodes: [gpu-1]\nroutes: [{model: x, nodes: [gpu-2]}]\n",
      "drover.yaml:2:28: routes[0].nodes[0] is gpu-2, and no node has that name; expected one of gpu-1-11434\n"},
+    {"routes: [{model: x, context: fitt}]\n",
+     "drover.yaml:1:30: routes[0].context is fitt; expected fit or as_sent; did you mean \"fit\"?\n"},
+    {"routes: [{model: x, fallback: \"X:latest\"}]\n",
+     "drover.yaml:1:31: routes[0].fallback is X:latest, the route's own model; expected another one\n"},
+    {"routes: [{model: x, fallback: y}]\naliases: [{name: y, models: [z]}]\n",
+     "drover.yaml:1:31: routes[0].fallback is y, an alias (aliases[0]); expected a model that nodes have\n"},
     {"routes: [x, y, x]\n",
      "drover.yaml:1:16: routes[2].model is x, which routes[0] takes already; it is never reached\n"},
+    {"aliases: [{name: a, models: [b]}, {name: A:latest, models: [c]}]\n",
+     "drover.yaml:1:42: aliases[1].name is A:latest, the name of aliases[0] already\n"},
+    {"aliases: [a]\n", "drover.yaml:1:11: aliases[0].models are 0; expected 1 to 16 models for a to stand for\n"},
+    {"aliases: [{name: a, models: []}]\n",
+     "drover.yaml:1:18: aliases[0].models are 0; expected 1 to 16 models for a to stand for\n"},
+    {"aliases: [{models: [a]}]\n",
+     "drover.yaml:1:11: aliases[0].name is missing; expected the name by which clients ask\n"},
+    {"aliases: [{name: a, models: [b]}, {name: b, models: [a]}]\n",
+     "drover.yaml:1:30: aliases[0].models[0].model is b, an alias itself (aliases[1]); expected a model that nodes "
+     "have\n"
+     "drover.yaml:1:54: aliases[1].models[0].model is a, an alias itself (aliases[0]); expected a model that nodes "
+     "have\n"},
+    {"aliases: [{name: a, models: [\"A:latest\"]}]\n",
+     "drover.yaml:1:30: aliases[0].models[0].model is A:latest, the alias itself; expected a model that nodes have\n"},
+    {"aliases: [{name: a, models: [b, {weight: 2}]}]\n",
+     "drover.yaml:1:29: aliases[0].models[1].model is missing; expected the name of a model\n"},
+    {"aliases: [{name: a, models: [b, c, b]}]\n",
+     "drover.yaml:1:36: aliases[0].models[2].model is b, which aliases[0].models[0] is already\n"},
+    {"aliases: [{name: \"a*\", models: [b]}]\n",
+     "drover.yaml:1:18: aliases[0].name: \"a*\" is a pattern; expected the name of one model, for example "
+     "llama3.2:3b\n"},
+    {"aliases: [{name: a, models: [{model: b, weight: 0}]}]\n",
+     "drover.yaml:1:49: aliases[0].models[0].weight is 0; expected a whole number from 1 to 1000\n"},
     {"routes: [{policy: random}]\n",
      "drover.yaml:1:10: routes[0].model is missing; expected a name or a pattern such as llama3.2:* or *\n"},
     {"policy: least_connection\n",

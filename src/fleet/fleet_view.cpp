@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <utility>
 
 #include "api/go_json.h"
 #include "api/model_name.h"
+#include "fleet/raw_entries.h"
 
 namespace drover::fleet {
 namespace {
@@ -61,6 +63,16 @@ struct Listed {
   std::string_view entry;
 };
 
+// An entry of another name.
+std::string renamed(std::string_view entry, std::string_view name) {
+  std::string text;
+  for_each_raw_member(entry, [&](std::string_view key, std::string_view value) {
+    const bool names = key == "name" || key == "model";
+    text += fmt::format(R"({}"{}":{})", text.empty() ? "{" : ",", key, names ? api::go_string(name) : value);
+  });
+  return text + "}";
+}
+
 std::string list(std::vector<Listed>& entries) {
   std::sort(entries.begin(), entries.end(),
             [](const Listed& a, const Listed& b) { return a.when != b.when ? a.when > b.when : a.name < b.name; });
@@ -72,10 +84,10 @@ std::string list(std::vector<Listed>& entries) {
   return text += "]}";
 }
 
-std::string openai_model(std::string_view id, Wall created) {
+std::string openai_model(std::string_view id, std::int64_t created) {
   const auto parsed = api::parse_model_name(id);
-  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":{}}})", api::go_string(id),
-                     unix_seconds(created), api::go_string(parsed ? std::string_view(parsed->name_space) : ""));
+  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":{}}})", api::go_string(id), created,
+                     api::go_string(parsed ? std::string_view(parsed->name_space) : ""));
 }
 
 }  // namespace
@@ -102,6 +114,7 @@ class FleetView::Builder {
   FleetView build() && {
     name_runners();
     index_models();
+    add_aliases();
     list_stored();
     list_running();
     tell_version();
@@ -153,19 +166,53 @@ class FleetView::Builder {
       model.holders.push_back({copy.node, copy.model->digest, view_.runner_of(key, copy.model->digest)});
     }
     const auto [place, added] = view_.index_.emplace(model.key, std::move(model));
-    spell(place->second);
+    spell(view_.spellings_, place->second.name, place->second.key, place->second);
     if (view_.may_list(place->second)) {
       stored_.push_back({unix_seconds(stored.modified), place->second.name, stored.entry});
     }
   }
 
-  // How clients write the name of this model as a rule.
-  void spell(const Model& model) {
+  // Each is listed as its first model is, and hides a model of its own name.
+  void add_aliases() {
+    std::vector<Listed> listed;
+    for (const AliasSettings& settings : options_.aliases) {
+      Alias alias(settings.name);
+      for (const AliasSettings::Share& share : settings.models) {
+        if (const Model* const model = view_.find(share.model)) alias.add(*model, share.weight);
+      }
+      if (alias.empty()) continue;
+      const std::string key = api::model_key(settings.name);
+      const Alias& added = view_.aliases_.emplace(key, std::move(alias)).first->second;
+      const auto parsed = api::parse_model_name(added.name());
+      spell(view_.alias_spellings_, parsed ? parsed->display() : added.name(), key, added);
+      view_.alias_spellings_.emplace(added.name(), &added);
+      const auto first = std::ranges::find(stored_, std::string_view(added.first().name), &Listed::name);
+      if (first == stored_.end()) continue;
+      listed.push_back({first->when, added.name(), renamed_.emplace_back(renamed(first->entry, added.name()))});
+    }
+    for (const auto& [key, alias] : view_.aliases_) hide(key, alias);
+    stored_.insert(stored_.end(), listed.begin(), listed.end());
+  }
+
+  void hide(std::string_view key, const Alias& alias) {
+    const auto model = view_.index_.find(key);
+    if (model == view_.index_.end()) return;
+    std::erase_if(stored_, [&](const Listed& entry) { return entry.name == model->second.name; });
+    std::erase_if(view_.spellings_, [&](const auto& spelling) {
+      if (spelling.second != &model->second) return false;
+      view_.alias_spellings_.emplace(spelling.first, &alias);
+      return true;
+    });
+  }
+
+  // How clients write a name as a rule; `listed`: with its tag.
+  template <typename Named>
+  static void spell(Spellings<Named>& spellings, std::string_view listed, std::string_view key, const Named& named) {
     constexpr std::string_view kDefaultTag = ":latest";
-    std::string_view untagged = model.name;
+    std::string_view untagged = listed;
     if (untagged.ends_with(kDefaultTag)) untagged.remove_suffix(kDefaultTag.size());
-    for (const std::string_view spelling : {std::string_view(model.name), untagged, std::string_view(model.key)}) {
-      if (api::model_key(spelling) == model.key) view_.spellings_.emplace(spelling, &model);
+    for (const std::string_view spelling : {listed, untagged, key}) {
+      if (api::model_key(spelling) == key) spellings.emplace(spelling, &named);
     }
   }
 
@@ -174,7 +221,7 @@ class FleetView::Builder {
     std::string data;
     for (const Listed& entry : stored_) {
       if (!data.empty()) data += ',';
-      data += openai_model(entry.name, view_.find(entry.name)->modified);
+      data += openai_model(entry.name, entry.when);
     }
     // Go writes an empty slice that was never filled as null, and its encoder ends with a newline.
     view_.models_ = body(fmt::format("{{\"object\":\"list\",\"data\":{}}}\n",
@@ -216,6 +263,7 @@ class FleetView::Builder {
   FleetView view_;
   std::vector<const NodeState*> states_;  // by id
   std::vector<Listed> stored_;            // views into the reports and into the index
+  std::deque<std::string> renamed_;       // entries of aliases
 };
 
 std::shared_ptr<const FleetView> FleetView::build(std::span<const NodeState> nodes, const ShowCache& shows,
@@ -231,10 +279,19 @@ const Model* FleetView::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &found->second;
 }
 
+const Alias* FleetView::alias(std::string_view name) const {
+  if (aliases_.empty()) return nullptr;
+  if (const auto usual = alias_spellings_.find(name); usual != alias_spellings_.end()) return usual->second;
+  if (spellings_.contains(name)) return nullptr;
+  const auto found = aliases_.find(api::model_key(name));
+  return found == aliases_.end() ? nullptr : &found->second;
+}
+
 std::optional<std::string> FleetView::model_object(std::string_view id) const {
-  const Model* model = find(id);
+  const Alias* const stands_for = alias(id);
+  const Model* const model = stands_for == nullptr ? find(id) : &stands_for->first();
   if (model == nullptr || !may_list(*model)) return std::nullopt;
-  return openai_model(id, model->modified) + '\n';
+  return openai_model(id, unix_seconds(model->modified)) + '\n';
 }
 
 std::shared_ptr<const ShowInfo> FleetView::show(const Model& model) const {

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "fleet/alias.h"
 #include "fleet/capabilities.h"
 #include "fleet/node.h"
 #include "fleet/probe_answers.h"
@@ -58,6 +59,7 @@ struct NodeState {
 
 struct ViewOptions {
   bool allow_cloud = false;  // list models whose prompts leave the building
+  std::span<const AliasSettings> aliases{};
 };
 
 class FleetView {
@@ -76,11 +78,14 @@ class FleetView {
   const Body& ps() const { return ps_; }            // application/json; charset=utf-8
   const Body& models() const { return models_; }    // application/json
   const Body& version() const { return version_; }  // application/json; charset=utf-8
-  // /v1/models/{id}, application/json; nullopt: no such model. `id` is echoed as it was asked for.
+  // /v1/models/{id}, application/json; nullopt: no such model or alias. `id` is echoed as it was asked for.
   std::optional<std::string> model_object(std::string_view id) const;
   // /api/show without further members: `body` is the answer. nullptr: not known: ask a holder.
   std::shared_ptr<const ShowInfo> show(const Model& model) const;
 
+  // What a name stands for, by any spelling of it; before a model of that name. nullptr: it is none, or no node holds
+  // any of its models. Cost: as find(), and nothing where there are none.
+  const Alias* alias(std::string_view name) const;
   // By any spelling of its name. nullptr: no node holds it. Listed or not: cloud models are found too. Cost: one
   // look-up of the text as it stands where it is the usual one (as listed, without `:latest`, the key); else it is
   // parsed.
@@ -111,8 +116,12 @@ class FleetView {
   Body tags_, ps_, models_, version_;
   std::string lowest_version_;
   std::vector<NodeSpec> nodes_;
-  std::map<std::string, Model, std::less<>> index_;                                     // by Model::key
-  std::unordered_map<std::string, const Model*, TextHash, std::equal_to<>> spellings_;  // into index_
+  std::map<std::string, Model, std::less<>> index_;  // by Model::key
+  template <typename Named>
+  using Spellings = std::unordered_map<std::string, const Named*, TextHash, std::equal_to<>>;
+  Spellings<Model> spellings_;                             // into index_
+  std::map<std::string, Alias, std::less<>> aliases_;      // by key
+  Spellings<Alias> alias_spellings_;                       // into aliases_
   std::map<std::string, RunnerKey, std::less<>> runners_;  // by manifest digest, where show told the weights
   std::map<RunnerKey, std::vector<NodeId>> running_;
   ShowCache shows_;

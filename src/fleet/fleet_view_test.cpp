@@ -229,5 +229,52 @@ TEST(ShowCache, keeps_bodies_within_its_bound_and_forgets_what_nobody_holds) {
   EXPECT_EQ(shows.used(), Bytes{0});
 }
 
+// ---- aliases
+
+std::shared_ptr<const FleetView> view_with(const std::vector<AliasSettings>& aliases) {
+  return FleetView::build(
+      {{node(0, {stored("big:70b", 'a', 1), stored("small:1b", 'b', 2), stored("far:cloud", 'c', 3)})}}, ShowCache(),
+      {.aliases = aliases});
+}
+
+TEST(FleetView, lists_an_alias_as_its_first_model_under_its_own_name) {
+  const auto view = view_with({{"gpt-4o", {{"big:70b"}, {"small:1b"}}}, {"nowhere", {{"absent"}}}});
+  EXPECT_EQ(*view->tags(), list_of({stored("small:1b", 'b', 2), stored("big:70b", 'a', 1), stored("gpt-4o", 'a', 1)}));
+  EXPECT_NE(view->models()->find(R"({"id":"gpt-4o","object":"model","created":1767225600,"owned_by":"library"})"),
+            std::string::npos);
+  EXPECT_EQ(view->model_object("GPT-4o:latest"),
+            "{\"id\":\"GPT-4o:latest\",\"object\":\"model\",\"created\":1767225600,\"owned_by\":\"library\"}\n");
+  EXPECT_EQ(view->tags()->find("nowhere"), std::string::npos);
+  EXPECT_EQ(view->alias("nowhere"), nullptr) << "no node holds what it stands for";
+}
+
+TEST(FleetView, finds_an_alias_by_any_spelling_and_a_model_is_none) {
+  const auto view = view_with({{"gpt-4o", {{"big:70b"}}}, {"a b", {{"small:1b"}}}});
+  for (const std::string_view name : {"gpt-4o", "gpt-4o:latest", "GPT-4o", "library/gpt-4o"}) {
+    ASSERT_NE(view->alias(name), nullptr) << name;
+    EXPECT_EQ(view->alias(name)->first().name, "big:70b");
+    EXPECT_EQ(view->find(name), nullptr) << name;
+  }
+  EXPECT_NE(view->alias("a b"), nullptr) << "a name that no Ollama would take";
+  for (const std::string_view name : {"big:70b", "Big:70B", "gpt-4o:mini", ""}) EXPECT_EQ(view->alias(name), nullptr);
+}
+
+TEST(FleetView, an_alias_hides_a_model_of_its_name_which_may_be_one_of_its_own) {
+  const auto view = view_with({{"Small:1B", {{"small:1b", 9}, {"big:70b", 1}}}});
+  EXPECT_EQ(*view->tags(), list_of({stored("Small:1B", 'b', 2), stored("big:70b", 'a', 1)}));
+  for (const std::string_view name : {"small:1b", "SMALL:1b", "Small:1B"}) {
+    ASSERT_NE(view->alias(name), nullptr) << name;
+    EXPECT_EQ(view->alias(name)->first().name, "small:1b");
+  }
+  EXPECT_EQ(view->find("small:1b")->name, "small:1b") << "the model itself is there as before";
+}
+
+TEST(FleetView, does_not_list_an_alias_of_what_may_not_be_listed) {
+  const auto view = view_with({{"far", {{"far:cloud"}}}});
+  EXPECT_EQ(view->tags()->find("far"), std::string::npos);
+  EXPECT_FALSE(view->model_object("far"));
+  EXPECT_NE(view->alias("far"), nullptr) << "so that a request is told why it is refused";
+}
+
 }  // namespace
 }  // namespace drover::fleet

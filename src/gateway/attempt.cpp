@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "api/node_error.h"
@@ -98,7 +99,9 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
 
   exchange_.phase = observe::Phase::waiting;
   std::string request_head = head_for_node(request);
-  const auto sent = co_await upstream_->send(request_head, request.body, exchange_.settings().silence);
+  std::array<std::string_view, 1 + api::EditedBody::kMostPieces> pieces{request_head};
+  const auto body_end = std::ranges::copy(request.body.pieces(), pieces.begin() + 1).out;
+  const auto sent = co_await upstream_->send({pieces.begin(), body_end}, exchange_.settings().silence);
   exchange_.loop().give_back(request_head);
   if (!sent) co_return std::unexpected(failed(sent.error(), "sending the request"));
   sent_at_ = exchange_.loop().now();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "api/body_edit.h"
 #include "balance/scheduler.h"
 #include "gateway/exchange.h"
 #include "wire/client_connection.h"
@@ -58,7 +59,7 @@ struct AttemptFailure {
 // What is sent to the node.
 struct NodeRequest {
   std::string_view path;
-  std::string_view body;
+  const api::EditedBody& body;
 };
 
 // Thread: its worker's.

@@ -48,6 +48,7 @@ Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler
       scheduler_(scheduler),
       log_(log),
       setup_(std::move(setup)),
+      routes_(std::make_shared<const balance::Routes>(setup_.scheduler)),
       publish_(std::move(publish)),
       local_slots_(std::move(local_slots)),
       flows_(network.loop()) {
@@ -105,6 +106,7 @@ void Control::apply(GatewaySetup setup) {
       [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.update_settings(setup.scheduler); });
   auto specs = std::move(setup.nodes);
   setup_ = std::move(setup);
+  routes_ = std::make_shared<const balance::Routes>(setup_.scheduler);
   adopt(std::move(specs));
   for (auto& [id, node] : nodes_) {
     const auto known = before.find(id);
@@ -269,6 +271,24 @@ net::Task<> Control::learn_shows(Node& node) {
   if (learned) republish();
 }
 
+// Those weights as they run on the node, by its last report; null: they do not.
+const fleet::RunningModel* Control::running(const Node& node, fleet::RunnerKey runner) const {
+  const auto& all = node.state.report.running;
+  const auto found = std::ranges::find_if(all, [&](const fleet::RunningModel& model) {
+    return published_->fleet->runner_of(model.key, model.digest) == runner;
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Tokens of a slot there; 0: the model is not in memory, or the node does not say.
+std::uint64_t Control::context_of(const Node& node, std::string_view model) const {
+  const fleet::Model* const known = published_->fleet->find(model);
+  if (known == nullptr) return 0;
+  const auto holder = std::ranges::find(known->holders, node.state.spec.id, &fleet::Holder::node);
+  const auto* const found = holder == known->holders.end() ? nullptr : running(node, holder->runner);
+  return found == nullptr ? 0 : found->context_length;
+}
+
 void Control::report_inventory(const Node& node, Mono asked) {
   const NodeId id = node.state.spec.id;
   const fleet::FleetView& view = *published_->fleet;
@@ -277,10 +297,9 @@ void Control::report_inventory(const Node& node, Mono asked) {
     for (const fleet::Holder& holder : model.holders) {
       if (holder.node != id || (model.remote && !setup_.settings.allow_cloud)) continue;
       balance::ModelOnNode entry{.model = key, .runner = to_balance(holder.runner), .slots_hint = node.slots};
-      for (const fleet::RunningModel& running : node.state.report.running) {
-        if (view.runner_of(running.key, running.digest) != holder.runner) continue;
+      if (const fleet::RunningModel* const there = running(node, holder.runner)) {
         entry.resident = true;
-        entry.context = running.context_length;
+        entry.context = there->context_length;
       }
       inventory.push_back(std::move(entry));
     }
@@ -360,13 +379,12 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     const std::string name = model->name;  // the view may be replaced while the load runs
     // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
     const bool embeds = model->capabilities.embedding_only();
-    wire::CallRequest request{
-        .method = "POST",
-        .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
-        .host = http::authority(spec.url),
-        .body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(name), options.empty() ? "" : ",", options),
-        .max_answer = 1_MiB,
-        .connect = setup_.settings.connect};
+    wire::CallRequest request{.method = "POST",
+                              .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
+                              .host = http::authority(spec.url),
+                              .body = fmt::format("{{\"model\":{}{}}}", api::go_string(name), options),
+                              .max_answer = 1_MiB,
+                              .connect = setup_.settings.connect};
     log_.info("load_started", {{"node", spec.name}, {"model", name}});
     const auto answer =
         co_await wire::call(network_, *node->endpoint, std::move(request), began + setup_.settings.load);
@@ -384,6 +402,7 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     } else {
       log_.info("load_finished", {{"node", spec.name}, {"model", name}, {"after_s", took}});
       co_await probe(*node);
+      if (node->state.reachable) outcome.context = context_of(*node, load.model);
       scheduler_.note_load(load.node, load.model, began, network_.loop().now());
     }
   }
@@ -438,8 +457,10 @@ void Control::republish() {
   next->settings = setup_.settings;
   next->hosts = setup_.hosts;
   next->origins = setup_.origins;
+  next->routes = routes_;
   next->attempts = setup_.scheduler.attempts;
-  next->fleet = fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud});
+  next->fleet =
+      fleet::FleetView::build(states, shows_, {.allow_cloud = setup_.settings.allow_cloud, .aliases = setup_.aliases});
   published_ = std::move(next);
   publish_(published_);
 }

@@ -25,6 +25,7 @@ struct GatewaySetup {
   balance::SchedulerSettings scheduler;
   guard::HostRules hosts;
   guard::OriginRules origins;
+  std::vector<fleet::AliasSettings> aliases{};
 };
 
 // Thread: the control loop's, but for what ControlLink says.
@@ -84,6 +85,8 @@ class Control final : public ControlLink, public ControlSink {
   void finish_refresh();
   void republish();
   void report_inventory(const Node& node, Mono asked);
+  const fleet::RunningModel* running(const Node& node, fleet::RunnerKey runner) const;
+  std::uint64_t context_of(const Node& node, std::string_view model) const;
   void count(const Node& node, observe::NameLookup lookup);
 
   net::Network& network_;
@@ -91,6 +94,7 @@ class Control final : public ControlLink, public ControlSink {
   SharedScheduler& scheduler_;
   Log& log_;
   GatewaySetup setup_;
+  std::shared_ptr<const balance::Routes> routes_;  // of that
   Publish publish_;
   LocalSlots local_slots_;
   std::shared_ptr<const Published> published_;

@@ -21,6 +21,8 @@ OwnFields answer_fields(const Exchange& exchange) {
   fields.add("x-request-id", exchange.request_id);
   fields.add("X-Content-Type-Options", "nosniff");
   fields.add("Cache-Control", "no-store");
+  if (exchange.renamed && !exchange.known_model.empty()) fields.add("x-drover-model", exchange.known_model);
+  if (!exchange.fell_back_from.empty()) fields.add("x-drover-fallback", exchange.fell_back_from);
   for (const guard::Header& header : exchange.cors) fields.add(header.name, header.value);
   return fields;
 }
@@ -128,6 +130,8 @@ void account(Exchange& exchange) {
   record.route = routed ? api::label(exchange.match.route) : std::string_view{};
   record.dialect = exchange.dialect;
   record.model = exchange.model;
+  if (exchange.renamed) record.served_model = exchange.known_model;
+  record.fell_back_from = exchange.fell_back_from;
   record.node = exchange.node;
   record.status = exchange.status;
   record.outcome = exchange.outcome;

@@ -43,11 +43,14 @@ struct Exchange {
   int status = 0;
   bool streams = false;
   unsigned attempts = 0;
-  std::string model;                      // as the client wrote it
-  std::string_view known_model;           // as the fleet of `published` lists it; empty: unknown
-  std::string node;                       // of the last attempt
-  std::string_view picked;                // why that node
-  Duration queued{};                      // for a slot, a load of ours included
+  std::string model;             // as the client wrote it
+  std::string_view known_model;  // the model that it goes to, as the fleet of `published` lists it; empty: unknown
+  bool renamed = false;          // that is not how the client may call it: nodes and clients are told
+  std::string fell_back_from;    // the model that no node can serve now; empty: it goes where it was to go
+  std::string node;              // of the last attempt
+  std::string_view picked;       // why that node
+  std::uint64_t context = 0;     // tokens that it gets there, where it asked for other ones
+  Duration queued{};             // for a slot, a load of ours included
   std::optional<Duration> expected_wait;  // for a slot, when it came to wait for one
   std::optional<Duration> loaded;         // of that, for the load
   std::optional<Mono> first_byte;

@@ -6,6 +6,7 @@
 
 #include "api/model_refusal.h"
 #include "gateway/commands.h"
+#include "gateway/node_body.h"
 #include "gateway/understand.h"
 
 namespace drover::gateway {
@@ -64,7 +65,7 @@ net::Task<bool> serve_show(Exchange& exchange) {
     const auto known = exchange.published->fleet->show(*model);
     if (known && !known->body.empty()) co_return co_await answer_here(exchange, 200, kJson, known->body);
   }
-  co_return co_await ask_a_holder(exchange, *model, std::string(body.text()));
+  co_return co_await ask_a_holder(exchange, *model, NodeBody(exchange, body).body().text());
 }
 
 net::Task<bool> answer_unmatched(Exchange& exchange) {

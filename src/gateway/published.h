@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "balance/health.h"
+#include "balance/route.h"
 #include "fleet/fleet_view.h"
 #include "gateway/settings.h"
 #include "guard/host.h"
@@ -31,6 +32,7 @@ struct Published {
   guard::HostRules hosts;
   guard::OriginRules origins;
   std::shared_ptr<const fleet::FleetView> fleet;
+  std::shared_ptr<const balance::Routes> routes;
   unsigned attempts = 3;           // of one request on nodes, the first included
   std::vector<NodeAddress> nodes;  // in the order of ids
 

@@ -6,15 +6,23 @@
 #include <string_view>
 
 #include "api/understood.h"
+#include "balance/events.h"
 
 namespace drover::gateway {
 
 struct ReloadOptions {
-  std::uint64_t fingerprint = 0;  // equal for equal options, in whatever order; 0: the node's own
-  std::string json;               // as members of a request's body: `"options":{"num_ctx":8192},"shift":false`
+  balance::LoadNeed need;
+  // All but the context, as JSON: members of `options`, such as `"num_gpu":1`, and of the body itself.
+  std::string options;
+  std::string others;
 };
 
-// Options of the wrong type are left out: the node refuses the request itself, in its own words, without a load.
+// Options of the wrong type are left out: the node refuses the request itself, in its own words, without a load. A
+// context that is no number of tokens is an option like others.
 ReloadOptions reload_options(const api::Understood& understood, std::string_view body);
+
+// These as members of the body of a load with so many tokens; 0: as many as the node gives by itself. Such as
+// `,"options":{"num_gpu":1,"num_ctx":8192},"shift":false`, or nothing.
+std::string load_members(const ReloadOptions& options, std::uint64_t context);
 
 }  // namespace drover::gateway

@@ -10,13 +10,13 @@
 #include "api/command.h"
 #include "api/model_name.h"
 #include "api/model_refusal.h"
-#include "api/xxh3.h"
 #include "balance/retry.h"
 #include "base/ascii.h"
 #include "gateway/attempt.h"
 #include "gateway/commands.h"
 #include "gateway/exchange.h"
 #include "gateway/local_routes.h"
+#include "gateway/node_body.h"
 #include "gateway/relay.h"
 #include "gateway/reload_options.h"
 #include "gateway/understand.h"
@@ -88,6 +88,11 @@ api::Refusal refusal_for(const Exchange& exchange, balance::Why why) {
   return api::refuse(api::Reason::internal, "unknown decision");
 }
 
+// No node can serve the model, now or soon; not merely that all are busy.
+bool is_out_of_service(balance::Why why) {
+  return why == balance::Why::no_such_model || why == balance::Why::no_backend || why == balance::Why::load_failed;
+}
+
 // Why a request got no slot.
 struct NotAdmitted {
   enum class Kind : std::uint8_t { refused, cancelled } kind;
@@ -95,15 +100,21 @@ struct NotAdmitted {
   Duration retry_after{};
 };
 
+// A slot, and what becomes of the context that the request names.
+struct Admitted {
+  Slot slot;
+  balance::ContextFit context;
+};
+
 // Asks the scheduler for a slot and waits for it, in its queue if need be.
-net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::Submission submission,
-                                                  const ReloadOptions& options) {
+net::Task<std::expected<Admitted, NotAdmitted>> admit(Exchange& exchange, balance::Submission submission,
+                                                      const ReloadOptions& options) {
   SharedScheduler& scheduler = exchange.worker.shared().scheduler;
   net::Loop& loop = exchange.loop();
   Ticket ticket;
   exchange.phase = observe::Phase::queued;
   exchange.worker.await_decision(exchange.id, ticket);
-  const auto decision = scheduler.submit(submission, options.json);
+  const auto decision = scheduler.submit(submission, options);
   if (const auto* queued = std::get_if<balance::Queued>(&decision)) {
     exchange.expected_wait = queued->wait;
     const auto decided = co_await ticket.decided.notified(kNever);
@@ -120,7 +131,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
     const Duration loading = scheduler.loading_time(ticket.grant->node, submission.model, submission.now);
     if (loading > Duration{0}) exchange.loaded = exchange.loaded.value_or(Duration{0}) + loading;
     exchange.picked = ticket.grant->reason;
-    co_return Slot{scheduler, loop, exchange.id, ticket.grant->node};
+    co_return Admitted{{scheduler, loop, exchange.id, ticket.grant->node}, ticket.grant->context};
   }
   exchange.worker.forget(exchange.id);
   if (const auto* refused = std::get_if<balance::Refused>(&decision)) {
@@ -128,7 +139,7 @@ net::Task<std::expected<Slot, NotAdmitted>> admit(Exchange& exchange, balance::S
   }
   const auto& start = std::get<balance::Start>(decision);
   exchange.picked = start.reason;
-  co_return Slot{scheduler, loop, exchange.id, start.node};
+  co_return Admitted{{scheduler, loop, exchange.id, start.node}, start.context};
 }
 
 // ---- relay
@@ -185,15 +196,28 @@ void take_over(Exchange& exchange, const Relayed& relayed, Slot& slot) {
   }
 }
 
+// A number as text.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number) : end_(std::to_chars(digits_.begin(), digits_.end(), number).ptr) {}
+  Digits(const Digits&) = delete;
+  Digits& operator=(const Digits&) = delete;
+  std::string_view text() const { return {digits_.begin(), end_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  char* end_;
+};
+
 // The node's head with what the gateway has to say.
 std::string head_for_client(Exchange& exchange, const http::ResponseHead& head, http::Framing framing) {
-  std::array<char, 20> digits;
   const auto queued = std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count();
-  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), queued);
+  const Digits queued_ms(static_cast<std::uint64_t>(queued)), context(exchange.context);
   OwnFields own = answer_fields(exchange);
   own.add("x-drover-node", exchange.node);
-  own.add("x-drover-queue-ms", std::string_view(digits.begin(), end));
+  own.add("x-drover-queue-ms", queued_ms.text());
   own.add("x-drover-picked", exchange.picked);
+  if (exchange.context != 0) own.add("x-drover-context", context.text());
   if (exchange.streams) own.add("X-Accel-Buffering", "no");
   std::string text = exchange.loop().take_string();
   http::append_relayed_response(text, head,
@@ -336,14 +360,6 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   }
 }
 
-// As the client names it.
-std::optional<std::string_view> session_of(const Exchange& exchange) {
-  for (const auto field : {http::Known::x_session_id, http::Known::x_claude_code_session_id}) {
-    if (const auto session = exchange.incoming.head->find(field)) return session;
-  }
-  return std::nullopt;
-}
-
 // For the access log, which may say how prompts begin only under its own key.
 void note_beginning(Exchange& exchange, const api::Understood& understood) {
   const auto& key = exchange.worker.shared().log_key;
@@ -352,14 +368,6 @@ void note_beginning(Exchange& exchange, const api::Understood& understood) {
   const auto hashes = understood.prompt_hashes.all();
   exchange.logged_prefix.resize(api::logged_hashes(hashes.size()));
   api::write_logged_prefix(hashes, *key, exchange.logged_prefix);
-}
-
-// What a conversation's requests have in common and others have not: its session, if the client names one, else how its
-// prompt begins. 0: too short to tell.
-std::uint64_t affinity_of(const Exchange& exchange, const api::Understood& understood) {
-  if (const auto session = session_of(exchange)) return api::xxh3(*session);
-  const auto hashes = understood.prompt_hashes.all();
-  return hashes.empty() ? 0 : hashes.front();
 }
 
 static_assert(balance::kPrefixBlock == api::kPromptBlock);
@@ -373,13 +381,13 @@ balance::Prompt prompt_of(const api::Understood& understood) {
 // Tries one node after another until an answer has begun, by rule R. Otherwise the client has been answered: whether
 // its connection can carry another request. The request is bound to a node only when one has a free slot for it; a
 // client that leaves ends whatever is under way.
-net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_view model_key, PromptBody& body) {
+// `model` lives as long as exchange.published.
+net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet::Model* model, PromptBody& body) {
   const api::Understood& understood = body.understood();  // until the answer begins
   const ReloadOptions options = reload_options(understood, body.text());
   const bool may_be_silent =
       understood.has_tools() || understood.stream == api::Switch::off ||
       (understood.stream == api::Switch::absent && !api::streams_by_default(exchange.match.route));
-  const NodeRequest request{api::label(exchange.match.route), body.text()};
   const std::uint64_t affinity = affinity_of(exchange, understood);
   const balance::Prompt prompt = prompt_of(understood);
   std::vector<NodeId> excluded;
@@ -388,40 +396,54 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, std::string_
   unsigned stale = 0;  // attempts that only found a pooled connection closed: they do not count
   std::optional<AttemptFailure> last;
   while (true) {
-    auto slot = co_await admit(exchange,
-                               {.request = exchange.id,
-                                .model = model_key,
-                                .now = exchange.loop().now(),
-                                .arrival = exchange.arrived,
-                                .deadline = exchange.deadline,
-                                .need = {options.fingerprint},
-                                .excluded = excluded,
-                                .retry = kind,
-                                .pinned = std::nullopt,
-                                .affinity = affinity,
-                                .tenant = exchange.asker.tenant,
-                                .priority = exchange.asker.priority,
-                                .prompt = prompt},
-                               options);
-    if (!slot) {
-      if (slot.error().kind == NotAdmitted::Kind::cancelled)
+    auto admitted = co_await admit(exchange,
+                                   {.request = exchange.id,
+                                    .model = model->key,
+                                    .now = exchange.loop().now(),
+                                    .arrival = exchange.arrived,
+                                    .deadline = exchange.deadline,
+                                    .need = options.need,
+                                    .excluded = excluded,
+                                    .retry = kind,
+                                    .pinned = std::nullopt,
+                                    .affinity = affinity,
+                                    .prompt = prompt},
+                                   options);
+    if (!admitted) {
+      if (admitted.error().kind == NotAdmitted::Kind::cancelled)
         co_return std::unexpected(co_await answer_cancelled(exchange));
-      if (last && slot.error().why != balance::Why::deadline)
+      if (is_out_of_service(admitted.error().why)) {
+        if (const fleet::Model* const instead = fall_back(exchange, *model)) {
+          model = instead;
+          excluded.clear();
+          kind = balance::RetryKind::first;
+          last.reset();
+          continue;
+        }
+      }
+      if (last && admitted.error().why != balance::Why::deadline)
         co_return std::unexpected(co_await answer_failure(exchange, *last));
-      const NotAdmitted& why = slot.error();
+      const NotAdmitted& why = admitted.error();
       co_return std::unexpected(co_await answer_refusal(exchange, refusal_for(exchange, why.why), why.retry_after));
     }
     const std::shared_ptr<const Published>& published = exchange.worker.published();
-    const NodeAddress* node = published->node(slot->node());
+    const NodeAddress* node = published->node(admitted->slot.node());
     if (node == nullptr) continue;  // removed a moment ago; the slot goes back by itself
 
-    auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(*slot));
+    auto attempt = make_pooled<Attempt>(exchange, published, *node, std::move(admitted->slot));
+    NodeBody node_body(exchange, body);
+    node_body.fit(admitted->context);
+    const NodeRequest request{api::label(exchange.match.route), node_body.body()};
     exchange.node = node->name;
+    exchange.context = admitted->context.tokens == options.need.context ? 0 : admitted->context.tokens;
     bool fresh = false;
     while (true) {
       ++exchange.attempts;
       auto first = co_await attempt->start(request, fresh);
-      if (first) co_return Begun{std::move(attempt), *first, may_be_silent};
+      if (first) {
+        if (admitted->context.num_ctx) exchange.worker.metrics().model(exchange.known_model).reloads_avoided.add();
+        co_return Begun{std::move(attempt), *first, may_be_silent};
+      }
       last = std::move(first.error());
       if (last->error.code == ErrorCode::cancelled) {
         count_attempt(exchange, observe::AttemptOutcome::cancelled);
@@ -473,7 +495,7 @@ std::expected<api::Coding, api::Refusal> check_head(Exchange& exchange, const ap
 
 // Commands place models; prompts run on them.
 net::Task<bool> serve_command(Exchange& exchange, api::Command command, const fleet::Model& model, PromptBody& body) {
-  std::string text(body.text());
+  std::string text = NodeBody(exchange, body).body().text();
   if (command == api::Command::load) co_return co_await serve_load(exchange, model, std::move(text));
   co_return co_await serve_unload(exchange, model, std::move(text));
 }
@@ -498,7 +520,7 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
   note_beginning(exchange, body.understood());
-  auto begun = co_await try_nodes(exchange, (*model)->key, body);  // the key lives as long as exchange.published
+  auto begun = co_await try_nodes(exchange, *model, body);
   if (!begun) co_return begun.error();
   body.drop();  // an answer that has begun is not asked for again
   co_return co_await relay_answer(exchange, std::move(*begun));

@@ -42,7 +42,8 @@ Result<GatewaySetup> make_setup(const config::DroverSettings& settings, const Ma
                       .settings = gateway,
                       .scheduler = config::scheduler_settings(settings),
                       .hosts = std::move(*hosts),
-                      .origins = std::move(*origins)};
+                      .origins = std::move(*origins),
+                      .aliases = settings.aliases};
 }
 
 }  // namespace drover::gateway

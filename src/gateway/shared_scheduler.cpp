@@ -10,7 +10,7 @@ struct Overloaded : Visits... {
 
 }  // namespace
 
-balance::Decision SharedScheduler::submit(const balance::Submission& submission, std::string_view options) {
+balance::Decision SharedScheduler::submit(const balance::Submission& submission, const ReloadOptions& options) {
   balance::Actions actions;
   balance::Decision decision;
   {
@@ -20,7 +20,7 @@ balance::Decision SharedScheduler::submit(const balance::Submission& submission,
       if (options_.size() < kMaxOptions) {
         options_.emplace(known.need.fingerprint, options);
       } else {
-        known.need = {};  // too many sets to remember: the node loads by itself what this request asks for
+        known.need.fingerprint = 0;  // too many sets to remember: the node loads by itself what this request asks for
       }
     }
     decision = scheduler_.submit(known, actions);
@@ -105,9 +105,9 @@ void SharedScheduler::carry_out(balance::Actions& actions, std::size_t caller) {
                      std::string options;
                      {
                        std::lock_guard lock(mutex_);
-                       if (const auto found = options_.find(load.need.fingerprint); found != options_.end()) {
-                         options = found->second;
-                       }
+                       const auto found = options_.find(load.need.fingerprint);
+                       options =
+                           load_members(found == options_.end() ? ReloadOptions{} : found->second, load.need.context);
                      }
                      control_loop_->post([sink = control_, moved = std::move(load),
                                           text = std::move(options)]() mutable { sink->load(moved, std::move(text)); });

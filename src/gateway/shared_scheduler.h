@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "balance/scheduler.h"
+#include "gateway/reload_options.h"
 #include "net/loop.h"
 
 namespace drover::gateway {
@@ -32,7 +33,7 @@ class GrantSink {
 // What the control loop carries out. Called on its loop.
 class ControlSink {
  public:
-  // `options`: the reload options to load with, as the members of a JSON object without braces; may be empty.
+  // `options`: the reload options to load with (load_members).
   virtual void load(const balance::Load& load, std::string options) = 0;
   virtual void health_changed(const balance::HealthChange& change) = 0;
 
@@ -52,8 +53,8 @@ class SharedScheduler {
     control_ = &sink;
   }
 
-  // Called by the worker that the request lives on. `options`: see ControlSink::load; kept while a load may need them.
-  balance::Decision submit(const balance::Submission& submission, std::string_view options);
+  // Called by the worker that the request lives on. `options`: those of its need; kept while a load may need them.
+  balance::Decision submit(const balance::Submission& submission, const ReloadOptions& options);
   void finished(RequestId request, NodeId node, const balance::Outcome& outcome,
                 const std::optional<balance::NodeDurations>& durations, Mono now);
   void cancelled(RequestId request, Mono now);
@@ -85,9 +86,9 @@ class SharedScheduler {
   void carry_out(balance::Actions& actions, std::size_t caller);
 
   std::mutex mutex_;
-  balance::Scheduler scheduler_;                            // guarded by mutex_
-  std::unordered_map<std::uint64_t, std::string> options_;  // by fingerprint; guarded by mutex_
-  std::unordered_map<NodeId, LastLoad> last_loads_;         // guarded by mutex_
+  balance::Scheduler scheduler_;                              // guarded by mutex_
+  std::unordered_map<std::uint64_t, ReloadOptions> options_;  // by fingerprint; guarded by mutex_
+  std::unordered_map<NodeId, LastLoad> last_loads_;           // guarded by mutex_
   std::vector<WorkerEntry> workers_;
   net::Loop* control_loop_ = nullptr;
   ControlSink* control_ = nullptr;

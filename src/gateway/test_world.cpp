@@ -84,7 +84,7 @@ std::string FakeNode::probe_answer(std::string_view path) const {
     if (path == "/api/ps") {
       list.back()["expires_at"] = "2030-01-01T00:00:00Z";
       list.back()["size_vram"] = 1000;
-      list.back()["context_length"] = 4096;
+      if (context_ > 0) list.back()["context_length"] = context_;
     }
   }
   if (path == "/api/version") return R"({"version":"0.34.4"})";
@@ -163,6 +163,13 @@ net::Task<Result<std::vector<net::Endpoint>>> FakeResolver::resolve(net::Loop&, 
   net::Endpoint found = *address;
   found.port = port;
   co_return std::vector{found};
+}
+
+std::string Got::field(std::string_view name) const {
+  const auto at = bytes.find(fmt::format("\r\n{}: ", name));
+  if (at == std::string::npos) return {};
+  const auto begin = at + name.size() + 4;
+  return bytes.substr(begin, bytes.find("\r\n", begin) - begin);
 }
 
 std::string Got::body(bool* clean) const {

@@ -52,6 +52,8 @@ class FakeNode {
   void play(std::vector<Script> scripts) { scripts_ = std::move(scripts); }
   void set_models(std::vector<std::string> names) { models_ = std::move(names); }
   void set_resident(bool resident) { resident_ = resident; }
+  // Tokens of a slot, as it tells; 0: it does not.
+  void set_context(std::uint64_t tokens) { context_ = tokens; }
   // Refuses connections from now on, and breaks those it has; and comes back.
   void kill();
   void revive();
@@ -85,6 +87,7 @@ class FakeNode {
   std::vector<Script> scripts_;
   std::vector<std::string> models_{"m:latest"};
   bool resident_ = true;
+  std::uint64_t context_ = 4096;
   bool frozen_ = false;
   std::vector<Seen> seen_;
   std::size_t busy_ = 0;
@@ -101,6 +104,8 @@ struct Got {
   std::optional<ErrorCode> broke;  // the connection broke; unset: it ended, or is still open
   bool ended = false;              // FIN
   std::string status() const { return bytes.substr(0, 12); }
+  // Of the head; empty: it is not there.
+  std::string field(std::string_view name) const;
   // The body with chunked framing taken off; `clean`: whether its end was proper.
   std::string body(bool* clean = nullptr) const;
 };

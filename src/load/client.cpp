@@ -1,5 +1,7 @@
 #include "load/client.h"
 
+#include <array>
+
 #include "load/sim_check.h"
 
 namespace drover::load {
@@ -59,7 +61,8 @@ net::Task<Ending> Client::exchange(const Question& question, Outcome& outcome, M
   auto stream = co_await connect();
   if (!stream) co_return ending_without_answer(stream.error(), {});
   wire::ClientConnection connection(std::move(*stream), network_.loop());
-  const auto sent = co_await connection.send(question.head, question.body, settings_.timeout);
+  std::array<std::string_view, 2> pieces{question.head, question.body};
+  const auto sent = co_await connection.send(pieces, settings_.timeout);
   if (!sent) co_return ending_without_answer(sent.error().code, sent.error().reason);
   TokenCheck check(settings_, question);  // while the server is at it
   const auto read = co_await connection.read_head(http::Method::post, deadline);

@@ -76,7 +76,7 @@ char* write_escaped(char* to, std::string_view text) {
 constexpr std::size_t kMostKey = 48;  // with its comma, quotes and colon
 constexpr std::size_t kMostValue = 32;
 constexpr std::size_t kMostField = kMostKey + kMostValue;
-constexpr std::size_t kFields = 31;           // with the end
+constexpr std::size_t kFields = 33;           // with the end
 constexpr std::size_t kHash = 16;             // digits of one
 constexpr std::size_t kMostHash = kHash + 3;  // with its quotes and comma
 
@@ -199,8 +199,9 @@ std::string_view name(api::Dialect dialect) {
 // All that a line may take.
 std::size_t most_bytes(const AccessRecord& record) {
   std::size_t text = 0;
-  for (const std::string_view value : {record.request_id, record.client, record.method, record.route, record.model,
-                                       record.node, record.picked, record.tenant}) {
+  for (const std::string_view value :
+       {record.request_id, record.client, record.method, record.route, record.model, record.served_model,
+        record.fell_back_from, record.node, record.picked, record.tenant}) {
     text += value.size();
   }
   return kFields * kMostField + kMostEscaped * text + kMostHash * record.prefix_hashes.size();
@@ -218,6 +219,8 @@ char* write_line(char* begin, const char* end, const AccessRecord& record) {
   if (record.reason) line.word(R"(,"drover.reason":)", api::slug(*record.reason));
   if (record.dialect) line.word(R"(,"drover.dialect":)", name(*record.dialect));
   line.text(R"(,"gen_ai.request.model":)", record.model);
+  line.text(R"(,"gen_ai.response.model":)", record.served_model);
+  line.text(R"(,"drover.fallback":)", record.fell_back_from);
   line.text(R"(,"drover.node":)", record.node);
   line.word(R"(,"drover.picked":)", record.picked);
   line.text(R"(,"drover.tenant":)", record.tenant);

@@ -24,9 +24,11 @@ struct AccessRecord {
   std::string_view method;
   std::string_view route;  // api::label(route), or "" where no route matched: a path is the client's text
   std::optional<api::Dialect> dialect;
-  std::string_view model;  // as the client wrote it, once it was understood
-  std::string_view node;   // that served the last attempt; empty: none
-  int status = 0;          // 0: nothing was answered
+  std::string_view model;           // as the client wrote it, once it was understood
+  std::string_view served_model;    // the one that it went to, where that is another; empty: it is not
+  std::string_view fell_back_from;  // the model that no node could serve, where this one took its place
+  std::string_view node;            // that served the last attempt; empty: none
+  int status = 0;                   // 0: nothing was answered
   Outcome outcome = Outcome::ok;
   std::optional<api::Reason> reason;  // why it was refused, failed or was cut
   std::string_view picked;            // why this node, a slug of ours

@@ -33,6 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   record.client = take_text(rest);
   record.method = take_text(rest);
   record.model = take_text(rest);
+  record.served_model = take_text(rest);
+  record.fell_back_from = take_text(rest);
   record.node = take_text(rest);
   // Numbers of any size.
   record.total = Duration(static_cast<std::int64_t>(std::hash<std::string_view>{}(rest)));
@@ -52,10 +54,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   }
   const auto read = parse_json(line);
   CHECK(read.has_value());
-  const std::array<std::pair<const char*, std::string_view>, 5> texts{{{"http.request.id", record.request_id},
+  const std::array<std::pair<const char*, std::string_view>, 7> texts{{{"http.request.id", record.request_id},
                                                                        {"source.ip", record.client},
                                                                        {"http.request.method", record.method},
                                                                        {"gen_ai.request.model", record.model},
+                                                                       {"gen_ai.response.model", record.served_model},
+                                                                       {"drover.fallback", record.fell_back_from},
                                                                        {"drover.node", record.node}}};
   for (const auto& [key, text] : texts) {
     CHECK((member(*read, key) == nullptr) == text.empty());

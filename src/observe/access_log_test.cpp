@@ -28,7 +28,9 @@ TEST(AccessLine, tells_the_whole_story_in_a_fixed_order) {
   record.method = "POST";
   record.route = "/api/chat";
   record.dialect = api::Dialect::ollama;
-  record.model = "qwen3:8b";
+  record.model = "assistant";
+  record.served_model = "qwen3:8b";
+  record.fell_back_from = "qwen3:32b";
   record.node = "gpu-2";
   record.status = 200;
   record.outcome = Outcome::truncated;
@@ -54,7 +56,9 @@ TEST(AccessLine, tells_the_whole_story_in_a_fixed_order) {
             "{\"@timestamp\":\"2026-08-22T08:11:12.14Z\",\"http.request.id\":\"7f3a\",\"source.ip\":\"::1\","
             "\"http.request.method\":\"POST\",\"http.route\":\"/api/chat\",\"http.response.status_code\":200,"
             "\"drover.outcome\":\"truncated\",\"drover.reason\":\"upstream_truncated\",\"drover.dialect\":\"ollama\","
-            "\"gen_ai.request.model\":\"qwen3:8b\",\"drover.node\":\"gpu-2\",\"drover.picked\":\"least_connections\","
+            "\"gen_ai.request.model\":\"assistant\",\"gen_ai.response.model\":\"qwen3:8b\",\"drover.fallback\":\"qwen3:"
+            "32b\",\"drover.node\":\"gpu-2\","
+            "\"drover.picked\":\"least_connections\","
             "\"drover.tenant\":\"team-a\","
             "\"drover.attempts\":2,\"drover.stream\":true,\"event.duration\":1204000000,\"drover.queue_ms\":12.345,"
             "\"drover.expected_queue_ms\":10.000,"
@@ -133,8 +137,8 @@ TEST(AccessLine, is_appended_to_what_is_there) {
 TEST(AccessLine, has_room_for_texts_that_are_escaped_throughout) {
   const std::string controls(4000, '\x01');
   AccessRecord record;
-  for (std::string_view* text :
-       {&record.request_id, &record.client, &record.method, &record.model, &record.node, &record.tenant}) {
+  for (std::string_view* text : {&record.request_id, &record.client, &record.method, &record.model,
+                                 &record.served_model, &record.fell_back_from, &record.node, &record.tenant}) {
     *text = controls;
   }
   const std::string line = line_of(record);

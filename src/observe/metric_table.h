@@ -24,6 +24,8 @@ enum class Metric : std::uint8_t {
   time_to_first_token,
   time_per_output_token,
   tokens,
+  reloads_avoided,
+  fallbacks,
   queue_depth,
   node_up,
   node_health,

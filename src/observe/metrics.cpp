@@ -200,6 +200,8 @@ class Metrics::Scrape {
     model_histogram(Metric::time_to_first_token, &ModelSeries::first_token);
     model_histogram(Metric::time_per_output_token, &ModelSeries::output_token);
     tokens();
+    by_model(Metric::reloads_avoided, &ModelSeries::reloads_avoided);
+    by_model(Metric::fallbacks, &ModelSeries::fallbacks);
     fleet();
     reasons(Metric::retries, &MetricShard::retries);
     attempts();
@@ -293,6 +295,17 @@ class Metrics::Scrape {
       counted({models_[label], "prompt"}, prompt);
       counted({models_[label], "cached"}, cached);
       counted({models_[label], "completion"}, completion);
+    }
+  }
+
+  void by_model(Metric metric, Counter ModelSeries::* counter) {
+    out_.begin(metric);
+    for (std::size_t label = 0; label < models_.size(); ++label) {
+      std::uint64_t total = 0;
+      for (const auto& shard : shards_) {
+        if (const ModelSeries* series = shard->model_at(label)) total += (series->*counter).value();
+      }
+      counted({models_[label]}, total);
     }
   }
 

@@ -42,6 +42,8 @@ struct ModelSeries {
   Counter prompt_tokens;
   Counter cached_tokens;  // of the prompt's
   Counter completion_tokens;
+  Counter reloads_avoided;
+  Counter fallbacks;  // from this model
 };
 
 struct NodeSeries {

@@ -55,10 +55,10 @@ Node::Loaded* Node::loaded(std::string_view weights) {
 }
 
 std::uint32_t Node::context_of(const ModelSettings& model, const RunnerOptions& options) const {
-  constexpr std::int64_t kVisionLeast = 2'048;
+  constexpr std::int64_t kLeast = 4, kVisionLeast = 2'048;
   std::int64_t context = settings_.context != 0 ? settings_.context : engine::default_context(card_.vram, model.spec);
   if (options.num_ctx) context = *options.num_ctx;
-  if (model.spec.capabilities.vision) context = std::max(context, kVisionLeast);
+  context = std::max(context, model.spec.capabilities.vision ? kVisionLeast : kLeast);
   return static_cast<std::uint32_t>(std::min<std::int64_t>(context, model.spec.context));
 }
 
@@ -395,10 +395,11 @@ void Node::finish_load(Mono now) {
   const bool on_host = active.ask.options.num_gpu == 0;
   const Bytes size_vram = on_host ? Bytes{} : engine::placed(size, free);
   constexpr std::uint32_t kBlock = 16;
+  constexpr std::uint32_t kEngineLeast = 8;  // the model of an engine has no place for an answer in less
   const double cache = settings_.machine.cache;
   const engine::RunnerSettings runner{.kind = settings_.engine,
                                       .slots = slots,
-                                      .context = context,
+                                      .context = std::max(context, kEngineLeast),
                                       .reuse = model.spec.reuse,
                                       .host_cache = scaled_count(engine::host_cache_tokens(model.spec), cache),
                                       .blocks = scaled_count(std::size_t{context} * slots / kBlock, cache),

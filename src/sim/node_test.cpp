@@ -158,6 +158,7 @@ TEST(Node, section_4_4_reloads_when_options_differ_and_not_otherwise) {
       {"another_num_ctx", {}, {.num_ctx = 1'024}, true},
       {"automatic_after_explicit", {.num_ctx = 1'024}, {}, true},
       {"explicit_but_equal", {}, {.num_ctx = 2'048}, false},
+      {"equal_after_raising_to_the_least", {.num_ctx = -1}, {.num_ctx = 4}, false},
       {"equal_after_capping", {.num_ctx = 200'000}, {.num_ctx = 300'000}, false},
       {"explicit_batch_after_automatic", {}, {.num_batch = 512}, true},
       {"automatic_batch_after_explicit", {.num_batch = 512}, {}, false},

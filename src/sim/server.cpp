@@ -85,20 +85,11 @@ Json Server::state() const {
   }
   Json ages = Json::array();
   for (const Duration age : counts_.aborted_ages) ages.push_back(seconds(age) * 1e3);
-  return Json{{"name", settings_.name},
-              {"card", settings_.card},
-              {"slots", settings_.slots},
-              {"speedup", settings_.speedup},
-              {"in_flight", counts_.in_flight},
-              {"queued_loads", node_.queued_loads()},
-              {"loaded", std::move(loaded)},
-              {"requests", std::move(requests)},
-              {"completed", counts_.completed},
-              {"aborted", counts_.aborted},
-              {"aborted_ages_ms", std::move(ages)},
-              {"tokens", counts_.tokens},
-              {"leaked", node_.leaked()},
-              {"faults", faults_.to_json()}};
+  return Json{{"name", settings_.name},       {"card", settings_.card},          {"slots", settings_.slots},
+              {"speedup", settings_.speedup}, {"in_flight", counts_.in_flight},  {"queued_loads", node_.queued_loads()},
+              {"loaded", std::move(loaded)},  {"requests", std::move(requests)}, {"completed", counts_.completed},
+              {"loads", node_.loads()},       {"aborted", counts_.aborted},      {"aborted_ages_ms", std::move(ages)},
+              {"tokens", counts_.tokens},     {"leaked", node_.leaked()},        {"faults", faults_.to_json()}};
 }
 
 }  // namespace drover::sim

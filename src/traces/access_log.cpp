@@ -12,6 +12,8 @@ namespace drover::traces {
 namespace {
 
 constexpr std::string_view kTime = "@timestamp";
+constexpr std::string_view kAsked = "gen_ai.request.model";
+constexpr std::string_view kServed = "gen_ai.response.model";
 constexpr std::string_view kPrompt = "gen_ai.usage.input_tokens";
 constexpr std::string_view kAnswer = "gen_ai.usage.output_tokens";
 constexpr std::string_view kHashes = "drover.prefix_hashes";
@@ -44,10 +46,11 @@ class AccessLogFormat final : public Format {
     if (!prompt) return prompt.error();
     const auto answer = tokens_at(*object, kAnswer);
     if (!answer) return answer.error();
+    const bool served = member(*object, kServed) != nullptr;  // another one than was asked for
     Request request{.at = *at,
                     .prompt = *prompt,
                     .answer = *answer,
-                    .model = std::string(text_at(*object, "gen_ai.request.model")),
+                    .model = std::string(text_at(*object, served ? kServed : kAsked)),
                     .tenant = std::string(text_at(*object, "drover.tenant")),
                     .session = std::string(text_at(*object, "drover.session"))};
     if (const Json* hashes = member(*object, kHashes)) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "http/head_writer.h"
 
 namespace drover::wire {
@@ -33,7 +35,8 @@ net::Task<Result<CallAnswer>> call(net::Network& network, net::Endpoint to, Call
        .framing = {has_body ? http::BodyKind::length : http::BodyKind::none, request.body.size()},
        .own = own},
       nullptr);
-  const auto sent = co_await connection.send(head, request.body, deadline - network.loop().now());
+  std::array<std::string_view, 2> pieces{head, request.body};
+  const auto sent = co_await connection.send(pieces, deadline - network.loop().now());
   if (!sent) co_return failed(sent.error(), to, request);
   const auto asked = request.method == "HEAD" ? http::Method::head : http::Method::get;
   const auto read = co_await connection.read_head(asked, deadline);

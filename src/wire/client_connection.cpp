@@ -1,8 +1,5 @@
 #include "wire/client_connection.h"
 
-#include <algorithm>
-#include <array>
-
 #include "base/check.h"
 
 namespace drover::wire {
@@ -16,18 +13,17 @@ std::unexpected<Failure> fail(ErrorCode code, std::string_view reason = {}) {
 
 }  // namespace
 
-net::Task<std::expected<void, Failure>> ClientConnection::send(std::string_view head, std::string_view body,
-                                                               Duration stalled) {
-  std::size_t left = head.size() + body.size();
-  while (left > 0) {
-    const std::array<std::string_view, 2> pieces{head, body};
+net::Task<std::expected<void, Failure>> ClientConnection::send(std::span<std::string_view> pieces, Duration stalled) {
+  while (!pieces.empty()) {
     // Each taking earns a new deadline: a large body on a slow link is not a stalled node.
     const auto taken = co_await stream_->write_some(pieces, loop_.now() + stalled);
     if (!taken) co_return fail(taken.error());
-    left -= *taken;
-    const std::size_t of_head = std::min(*taken, head.size());
-    head.remove_prefix(of_head);
-    body.remove_prefix(*taken - of_head);
+    std::size_t left = *taken;
+    while (!pieces.empty() && left >= pieces.front().size()) {
+      left -= pieces.front().size();
+      pieces = pieces.subspan(1);
+    }
+    if (!pieces.empty()) pieces.front().remove_prefix(left);
   }
   co_return {};
 }

@@ -30,9 +30,10 @@ class ClientConnection {
 
   net::Stream& stream() { return *stream_; }
 
-  // Sends both without a copy, and waits until the node has taken all; they must live until then. Never half-closes: a
-  // node takes that for a client that left. Errors: timed_out (between two takings), cancelled, reset.
-  net::Task<std::expected<void, Failure>> send(std::string_view head, std::string_view body, Duration stalled);
+  // Sends head and body, in pieces, without a copy, and waits until the node has taken all; they must live until then,
+  // and what was taken is cut off them. Never half-closes: a node takes that for a client that left. Errors: timed_out
+  // (between two takings), cancelled, reset.
+  net::Task<std::expected<void, Failure>> send(std::span<std::string_view> pieces, Duration stalled);
 
   // The node's head, interim ones swallowed (at most 8); owned by this object until the next exchange. Errors:
   // timed_out, cancelled, closed (before any byte), reset, protocol.

@@ -279,8 +279,10 @@ void Chaos::arm(Fault fault, Random& random, std::size_t node) {
 net::Task<> Chaos::meddle(Random random, std::size_t node) {
   const std::string& model = models_[random.below(models_.size() - 1)];
   ledger_.struck(Fault::eviction, fmt::format("node={} model={}", node_name(node), model));
-  co_await tell_node(node, fmt::format(R"({{"model":"{}"{}}})", model, random.chance(0.6) ? R"(,"keep_alive":0)" : ""),
-                     "/api/generate", true, seconds(10));
+  const std::string_view how = random.chance(0.6)   ? R"(,"keep_alive":0)"
+                               : random.chance(0.5) ? R"(,"options":{"num_ctx":6000})"
+                                                    : "";
+  co_await tell_node(node, fmt::format(R"({{"model":"{}"{}}})", model, how), "/api/generate", true, seconds(10));
 }
 
 net::Task<> Chaos::leave_badly(Random random, std::size_t node) {

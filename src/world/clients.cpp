@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -365,20 +366,22 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
   // are of one, so that a node remembers them and some answers begin at once.
   const char conversation = random.chance(0.7) ? 'w' : static_cast<char>('a' + random.below(5));
   const std::string text(random.chance(0.05) ? 9'000 : 12 + random.below(120), conversation);
-  const bool plain = openai || !random.chance(0.02);
+  // Half of these have less than a node gives by itself, or more.
+  constexpr std::array<std::uint64_t, 4> kContexts{1'024, 3'000, 6'000, 8'192};
+  const std::uint64_t num_ctx = openai || !random.chance(0.04) ? 0 : kContexts[random.below(kContexts.size())];
   std::string body =
       openai
           ? fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"max_tokens":{}}})",
                         model, text, stream, tokens)
           : fmt::format(
                 R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
-                model, text, stream, tokens, plain ? "" : R"(,"num_ctx":2048)");
+                model, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
   const auto kind = model == "nobody:1b" ? Asked::Kind::unknown_model : Asked::Kind::prompt;
   const std::string session = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
   Wish wish =
       request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body, session);
   wish.asked.openai = openai;
-  wish.asked.plain_options = plain;
+  wish.asked.num_ctx = num_ctx;
   ledger_.asks(wish.asked);
   return wish;
 }

@@ -12,6 +12,16 @@ using Event = MessageReader::Event;
 // The answer to a connection that nobody reads a request from.
 bool turns_away(const MessageHead& head) { return head.status == 503 && head.find("x-request-id").empty(); }
 
+// The context that a body names; 0: none.
+std::uint64_t num_ctx_of(const std::string& body) {
+  const auto parsed = parse_json(body);
+  if (!parsed || !parsed->is_object()) return 0;
+  const auto options = parsed->find("options");
+  if (options == parsed->end() || !options->is_object()) return 0;
+  const auto context = options->find("num_ctx");
+  return context == options->end() || !context->is_number_unsigned() ? 0 : context->get<std::uint64_t>();
+}
+
 }  // namespace
 
 std::size_t Request::node_part() const {
@@ -246,6 +256,7 @@ void Ledger::attempt_bytes(NodeLink& link, net::LinkId id, std::string_view byte
     if (event == Event::head) {
       const auto found = by_id_.find(link.requests.head().find("x-request-id"));
       ++link.carried;
+      link.body.clear();
       if (found == by_id_.end()) continue;
       link.request = found->second;
       link.attempt = link.request->attempts.size();
@@ -255,8 +266,12 @@ void Ledger::attempt_bytes(NodeLink& link, net::LinkId id, std::string_view byte
       attempt.reused = link.carried > 1;
       attempt.began = now();
       tell([&](Witness& witness) { witness.attempt_began(*link.request, attempt); });
+    } else if (event == Event::payload) {
+      link.body += link.requests.payload();
     } else if (event == Event::end && link.request != nullptr) {
-      link.request->attempts[link.attempt].sent = now();
+      Attempt& attempt = link.request->attempts[link.attempt];
+      attempt.sent = now();
+      attempt.num_ctx = num_ctx_of(link.body);
     }
   }
 }

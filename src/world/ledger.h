@@ -32,7 +32,7 @@ struct Asked {
   std::string path;
   std::string model;
   bool openai = false;
-  bool plain_options = true;  // nothing in it that would load the model anew
+  std::uint64_t num_ctx = 0;  // the context that it names; 0: none
 };
 
 // One time that the gateway sent a request to a node.
@@ -42,6 +42,7 @@ struct Attempt {
   bool reused = false;              // not the first request on that connection
   Mono began{};                     // the gateway wrote its first byte
   std::optional<Mono> sent{};       // and its last
+  std::uint64_t num_ctx = 0;        // then: in the body as the node gets it; 0: none
   int status = 0;                   // of the answer's head, as it arrived at the gateway
   std::string payload;              // of the answer, as it arrived
   bool complete = false;            // the answer's framing ended properly
@@ -161,6 +162,7 @@ class Ledger final : public net::LinkTap {
     unsigned life = 0;
     MessageReader requests{MessageReader::Side::requests};
     MessageReader answers{MessageReader::Side::responses};
+    std::string body{};          // of the request, so far
     Request* request = nullptr;  // under way; null: a probe, or nothing
     std::size_t attempt = 0;     // of its attempts
     std::size_t carried = 0;     // requests so far

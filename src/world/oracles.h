@@ -50,6 +50,7 @@ std::unique_ptr<Witness> make_retry_budget(Court& court);  // 2
 std::unique_ptr<Witness> make_slots(Court& court);         // 3
 std::unique_ptr<Witness> make_dispatch(Court& court);      // 3
 std::unique_ptr<Witness> make_routing(Court& court);       // 3
+std::unique_ptr<Witness> make_context(Court& court);       // no request gets less context than it asked for
 std::unique_ptr<Witness> make_client_gone(Court& court);   // 4
 std::unique_ptr<Witness> make_deadlines(Court& court);     // 5
 std::unique_ptr<Witness> make_node_bytes(Court& court);    // 6

@@ -141,6 +141,7 @@ void draw_routing(Random& random, config::DroverSettings& settings) {
     if (!random.chance(0.25)) continue;
     balance::RouteSettings route{.model = std::string(pattern), .policy = any()};
     if (route.policy == PolicyKind::manual || random.chance(0.4)) route.nodes = draw_nodes(random);
+    if (random.chance(0.2)) route.context = balance::ContextRule::as_sent;
     settings.routes.push_back(std::move(route));
   }
 }
@@ -187,8 +188,9 @@ Result<void> check(const Overrides& overrides) {
 std::string describe(const Plan& plan) {
   std::string routes;
   for (const balance::RouteSettings& route : plan.settings.routes) {
-    routes += fmt::format("{}{}/{}/{}", routes.empty() ? "" : ",", route.model, balance::name(route.policy),
-                          fmt::join(route.nodes, ""));
+    const bool as_sent = route.context == balance::ContextRule::as_sent;
+    routes += fmt::format("{}{}/{}/{}{}", routes.empty() ? "" : ",", route.model, balance::name(route.policy),
+                          fmt::join(route.nodes, ""), as_sent ? "/as_sent" : "");
   }
   const auto ms = [](Duration time) { return std::chrono::duration_cast<milliseconds>(time).count(); };
   const config::DroverSettings& s = plan.settings;

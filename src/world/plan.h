@@ -112,6 +112,9 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides);
 // list may name nodes that this world has not; the first node, which holds every model, is in each.
 void draw_routing(Random& random, config::DroverSettings& settings);
 std::string node_name(std::size_t index);
+// Tokens of context that a node gives where nothing is asked for.
+inline constexpr std::uint32_t kOwnContext = 4'096;
+
 // Uniform from nothing to `most`, both included.
 Duration up_to(Random& random, Duration most);
 // Error (invalid): a name in `without` that is none.

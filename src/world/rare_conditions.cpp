@@ -17,6 +17,7 @@ constexpr std::array kConditions{
     RareCondition{"lost_node_requeued", "the node was lost before its answer began, another one took over"},
     RareCondition{"retry_after_node_error", "a node's 404 or 500 led to another node"},
     RareCondition{"budget_exhausted", "an error that could have been repeated was passed on"},
+    RareCondition{"context_fitted", "a node was told of another context than its client had named, or of none"},
     RareCondition{"cancel_while_queued", "a client left the queue"},
     RareCondition{"cancel_while_dialling", "a client left while its node was dialled"},
     RareCondition{"cancel_while_waiting", "a client left before the first byte"},
@@ -132,6 +133,7 @@ void RareConditions::attempt_began(const Request& request, const Attempt& attemp
 }
 
 void RareConditions::attempt_ended(const Request& request, const Attempt& attempt) {
+  meet_if(attempt.sent && attempt.num_ctx != request.asked.num_ctx, "context_fitted");
   if (attempt.cut && request.client_gone && attempt.sent) {
     meet_if(*attempt.cut > *request.client_gone + std::chrono::milliseconds(5), "cut_waited_for_20ms");
   }

@@ -29,7 +29,7 @@ sim::NodeSettings node_settings(const Plan& plan, Random random, std::size_t ind
     if (holds) settings.models.push_back(*sim::known_model(kModels[i]));
   }
   settings.slots = plan.slots > 0 ? plan.slots : 4;
-  settings.context = 4'096;
+  settings.context = kOwnContext;
   settings.speedup = kNodeSpeed;
   settings.max_loaded = random.chance(0.3) ? 2 : 4;
   settings.max_queue = random.chance(0.2) ? 1 : 512;

@@ -101,6 +101,13 @@ def get(url):
             return Answer(error.code, error.headers, error.read().decode())
 
 
+def post(url, body, **headers):
+    """An answer that must be a success."""
+    question = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
+    with urllib.request.urlopen(question, timeout=30) as answer:
+        return Answer(answer.status, answer.headers, answer.read().decode())
+
+
 def status_of(url):
     """The status of an answer; None where nobody answers."""
     try:
@@ -211,4 +218,4 @@ class CommandTest(unittest.TestCase):
 
 
 __all__ = ["ANYWHERE", "Command", "CommandTest", "DEFAULT_NODE", "MODEL", "PLACES", "Stream", "accepts", "drover", "free_port",
-           "get", "needs_no_ollama_here", "request", "state", "status_of", "until"]
+           "get", "needs_no_ollama_here", "post", "request", "state", "status_of", "until"]

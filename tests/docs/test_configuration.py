@@ -17,6 +17,7 @@ EXPECTED = [
     (r"(auto or )?a whole number from (\S+) to (\S+)", r"\1whole number, \2 to \3"),
     (r"(true or false|a list)", r"\1"),
     (r"earliest_finish, .* or manual", "a [policy](#routes-and-policies)"),
+    (r"(fit or as_sent)", r"\1"),
 ]
 
 # Defaults that are no values: what the document says in words, and texts, which have no bounds.
@@ -24,10 +25,15 @@ WORDS = {
     "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
     "access_log.to": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
     "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
-    "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
+    "aliases": ("list", "none"), "aliases[].name": ("name", "required"), "aliases[].models": ("list", "required"),
+    "aliases[].models[].model": ("name", "required"), "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
+    "routes[].fallback": ("name", "none"),
     "trusted_proxies": ("list of addresses and ranges, as `10.0.0.0/8`", "none"), "tenant_header": ("name of a field", "x-drover-tenant"),
     "tenants": ("list", "none"), "tenants[].name": ("visible ASCII, 64 bytes at most", "required"), "tenants[].priority": ("high, normal or low", "normal"),
 }
+
+
+LISTS = {"nodes", "routes", "aliases", "aliases[].models", "tenants"}  # of maps, in whose elements their settings are written
 
 
 class Configuration(unittest.TestCase):
@@ -71,7 +77,7 @@ class Configuration(unittest.TestCase):
         checked = check(text)
         self.assertEqual(checked.returncode, 0, checked.stdout)
         written = values_of(text)
-        required = set(self.known) - {"nodes", "routes", "tenants"}
+        required = set(self.known) - LISTS
         self.assertEqual(sorted(written), sorted(required))
         for path in required - set(WORDS):
             self.assertEqual(written[path], self.default(path, self.known[path]), path)
@@ -109,10 +115,17 @@ def known_settings():
             continue
         for inner in keys_of(fault, name):
             known[f"{name}.{inner}"] = faults_of(f"{name}: {{{inner}: {{a: a}}}}\n")[0]["message"]
-    for name, needed in (("nodes", "url"), ("routes", "model"), ("tenants", "name")):
-        for inner in keys_of(faults_of(f"{name}: [{{{needed}: a, a: a}}]\n"), f"{name}[0]"):
-            before = "" if inner == needed else f"{needed}: a, "
-            known[f"{name}[].{inner}"] = faults_of(f"{name}: [{{{before}{inner}: {{a: a}}}}]\n")[0]["message"]
+    for name, needed in (("nodes", "url"), ("routes", "model"), ("aliases", "name"), ("tenants", "name")):
+        known |= known_elements(f"{name}[]", needed, f"{name}: [%s]\n")
+    return known | known_elements("aliases[].models[]", "model", "aliases: [{name: a, models: [%s]}]\n")
+
+
+def known_elements(path, needed, text):
+    """The same of the elements of a list; `text` has a place for one."""
+    known = {}
+    for inner in keys_of(faults_of(text % f"{{{needed}: a, a: a}}"), path.replace("[]", "[0]")):
+        before = "" if inner == needed else f"{needed}: a, "
+        known[f"{path}.{inner}"] = faults_of(text % f"{{{before}{inner}: {{a: a}}}}")[0]["message"]
     return known
 
 
@@ -148,10 +161,10 @@ def defaults_in_sources():
     """Defaults of numbers, flags and choices: what binding.cpp binds to which member, and what settings.h puts there."""
     sections = {"settings": ("", "DroverSettings"), "limits": ("limits.", "Limits"), "timeouts": ("timeouts.", "Timeouts"),
                 "retry": ("retry.", "RetrySettings"), "health": ("health.", "HealthThresholds"), "node": ("nodes[].", "NodeSpec"), "route": ("routes[].", "RouteSettings"),
-                "tenant": ("tenants[].", "TenantSettings"),
-                "log": ("access_log.", "AccessLogSettings")}
-    text = source("config/settings.h") + source("fleet/node.h") + source("balance/settings.h")
-    members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n}};", text, re.DOTALL)[1]))
+                "tenant": ("tenants[].", "TenantSettings"), "log": ("access_log.", "AccessLogSettings"),
+                "alias": ("aliases[].", "AliasSettings"), "share": ("aliases[].models[].", "Share")}
+    text = source("config/settings.h") + source("fleet/node.h") + source("fleet/alias.h") + source("balance/settings.h")
+    members = {name: dict(re.findall(r"(\w+) =\s+([^;]+);", re.search(rf"struct {name} {{(.*?)\n *}};", text, re.DOTALL)[1]))
                for _, name in sections.values()}
     defaults = {}
     for setting, owner, member in re.findall(r'\{"(\w+)",\s*"[^"]*"\},\s*(\w+)\.(\w+)', source("config/binding.cpp")):
@@ -163,16 +176,18 @@ def defaults_in_sources():
 
 def values_of(text):
     """The settings written in a file of the document's simple form, by path."""
-    found, section = {}, ""
+    found, sections = {}, {}  # by the indentation that their settings go beyond
     for line in re.sub(r" *#.*", "", text).splitlines():
-        name = re.match(r"( *)(- )?(\w+):(?: |$)(.*)", line)
+        name = re.match(r"( *(?:- )?)(\w+):(?: |$)(.*)", line)
         if not name:
             continue
-        indent, _, key, value = name.groups()
-        if not indent:
-            section = "" if value else f"{key}[]." if key in ("nodes", "routes", "tenants") else f"{key}."
+        indent, key, value = len(name[1]), name[2], name[3]
+        sections = {at: section for at, section in sections.items() if at < indent}
+        path = (sections[max(sections)] if sections else "") + key
         if value:
-            found[section + key] = value
+            found[path] = value
+        else:
+            sections[indent] = f"{path}[]." if path in LISTS else f"{path}."
     return found
 
 

@@ -107,6 +107,11 @@ class Node:
         except (urllib.error.URLError, OSError):
             return False
 
+    def runners(self):
+        """The processes of its engines: another one is there after each load."""
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], text=True, capture_output=True)
+        return sorted(map(int, children.stdout.split()))
+
     def binary(self):
         return ollama_folder(self.version) / "bin" / "ollama"
 

@@ -89,6 +89,23 @@ class OneVersion:
         self.assertEqual(through, talk(self.nodes[0].url)[0])
         self.assertLessEqual(nodes, {"node-1", "node-2"})
 
+    def test_a_runner_with_enough_context_is_kept(self):
+        """Loaded with the node's own context and with one that was asked for, behind the gateway's back."""
+        loaded = {"node-1": 2048, "node-2": 1024}
+        for node, num_ctx in zip(self.nodes, loaded.values()):
+            options = {"num_ctx": num_ctx} if num_ctx != 2048 else {}
+            call(node.url, "POST", "/api/generate", {"model": CHAT, "options": options})
+        until(lambda: contexts(self.gateway.admin) == loaded, "the gateway to have seen what is loaded")
+        before = [node.runners() for node in self.nodes]
+        for num_ctx in [512, 1024, 1000, 2048, 1500, 512]:
+            body = {"model": CHAT, "prompt": "Hi", "stream": False, "options": {"num_ctx": num_ctx, "num_predict": 1}}
+            answer = call(self.gateway.url, "POST", "/api/generate", body)
+            self.assertEqual(answer.status, 200, answer.body)
+            has = loaded[answer.headers["x-drover-node"]]
+            self.assertGreaterEqual(has, num_ctx)
+            self.assertEqual(answer.headers["x-drover-context"], None if has == num_ctx else str(has))
+        self.assertEqual([node.runners() for node in self.nodes], before, "a node loaded its model anew")
+
     def test_leaving_frees_the_slot(self):
         """Both nodes' only slots are taken by answers of minutes; once their readers leave, each node answers at once."""
         for node in self.nodes:
@@ -109,6 +126,13 @@ class Version0344(OneVersion, FleetTest):
 
 class Version0240(OneVersion, FleetTest):
     versions = ["0.24.0", "0.24.0"]
+
+
+def contexts(admin):
+    """The context of CHAT on each node, as the gateway knows it."""
+    nodes = call(admin, "GET", "/api/status").json()["nodes"]
+    return {node["name"]: runner["context"] for node in nodes for runner in node["runners"]
+            if CHAT in runner["models"] and runner["resident"]}
 
 
 def seen(done):

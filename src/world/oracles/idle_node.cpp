@@ -104,7 +104,7 @@ class IdleNode final : public Witness {
   // do.
   bool only_plain(const std::string& model) const {
     return std::ranges::all_of(waiting_for(model), [](const Request* request) {
-      return request->asked.plain_options && request->attempts.empty();
+      return request->asked.num_ctx == 0 && request->attempts.empty();
     });
   }
 
