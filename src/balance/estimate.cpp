@@ -93,7 +93,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
   return prices;
 }
 
-void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
+std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
   ModelHabits& habits = request.lane->habits;
   Runner& runner = *request.runner;
   const auto bytes = static_cast<double>(request.prompt.bytes);
@@ -114,6 +114,7 @@ void learn(const Request& request, const NodeDurations& durations, PrefixIndex& 
   runner.speed.observe(sample);
   habits.speed.observe(sample);
   ++habits.version;
+  return runner.pace.compare(sample);
 }
 
 }  // namespace drover::balance

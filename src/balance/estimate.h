@@ -5,6 +5,7 @@
 // prefix_index.h.
 
 #include <algorithm>
+#include <optional>
 
 #include "balance/events.h"
 #include "balance/policy.h"
@@ -69,7 +70,7 @@ inline Estimate estimate(const Prices& prices, const Work& work, double cached_b
 // What is compared: the request's own time there, by the node's weight, and what others lose.
 inline double cost(const Estimate& estimate, double weight) { return estimate.finish() / weight + estimate.harm; }
 
-// An answer came: what it teaches.
-void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);
+// An answer came: what it teaches. Returns how many times as long as usual its tokens took, if that can be told.
+std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);
 
 }  // namespace drover::balance

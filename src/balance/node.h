@@ -44,6 +44,7 @@ struct Runner {
 
   // What the estimates know of it (estimate.h).
   SpeedEstimate speed;
+  Pace pace;
   FadingMean load_time{0};  // seconds
   CacheId cache = kNoCache;
   Request* running = nullptr;  // the first of those that run here
@@ -92,7 +93,15 @@ struct Node {
 
   void changed() { ++version; }
   bool usable() const { return !removed && !draining && health.state() != Health::offline; }
-  bool admits(Mono now) const { return !health.limits() || in_flight - stragglers < health.admission_limit(now); }
+  bool admits(Mono now) const {
+    return !health.limits() || in_flight - stragglers < health.admission_limit(slots_in_memory(), now);
+  }
+  // Of all models that are there.
+  std::size_t slots_in_memory() const {
+    std::size_t slots = 0;
+    for (const auto& [key, runner] : runners) slots += runner.resident ? runner.slots.slots() : 0;
+    return slots;
+  }
   void begin_recovery() {
     ++recoveries;
     stragglers = in_flight;

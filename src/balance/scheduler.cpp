@@ -28,10 +28,14 @@ bool last_capable(const Node& node) {
 // Health follows the evidence; where it changes, requests may start, or must go elsewhere.
 void note(Dispatcher& dispatcher, Node& node, Evidence evidence, Mono now, Actions& actions) {
   const bool last = evidence == Evidence::request_failed && last_capable(node);
+  const HealthReason why = node.health.why();
   const auto step = node.health.observe(evidence, last, now);
+  if (step || node.health.why() != why) node.changed();  // its weight goes by both
   if (!step) return;
-  node.changed();
   if (step->to == Health::recovering) node.begin_recovery();
+  if (why == HealthReason::answers_slow && step->to == Health::stable) {
+    for (auto& [key, runner] : node.runners) runner.pace.restore(runner.speed);
+  }
   actions.push_back(HealthChange{.node = node.spec.id, .from = step->from, .to = step->to, .why = step->why});
   if (step->to == Health::offline) {
     dispatcher.reroute(node, now, actions);
@@ -199,9 +203,10 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   CHECK(request != nullptr && request->node != nullptr && request->node->spec.id == node_id);
   Node& node = *request->node;
   Runner& runner = *request->runner;
+  std::optional<double> times_usual;
   if (durations && outcome.kind == Outcome::Kind::ok) {
     learn_slots(*request, *durations, now);
-    learn(*request, *durations, dispatcher_->prefixes);
+    times_usual = learn(*request, *durations, dispatcher_->prefixes);
   }
 
   if (outcome.kind == Outcome::Kind::node_failed) {
@@ -220,7 +225,11 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   Lane& lane = *request->lane;
   dispatcher_->stop(*request, now);
   dispatcher_->forget(*request);
-  const auto evidence = evidence_of(outcome);
+  auto evidence = evidence_of(outcome);
+  if (times_usual && evidence == Evidence::request_served) {
+    const bool slow = *times_usual >= dispatcher_->settings.health.slow_factor;
+    evidence = slow ? Evidence::served_slowly : Evidence::served_as_usual;
+  }
   if (evidence && !stale) note(*dispatcher_, node, *evidence, now, actions);
   settle(*dispatcher_, node, runner, lane, now, actions);
 }

@@ -62,7 +62,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   candidate.slots = runner.slots.slots();
   candidate.in_flight = runner.in_flight;
   candidate.node_in_flight = node.in_flight;
-  candidate.weight = node.spec.weight * node.health.weight_factor();
+  candidate.weight = node.spec.weight * node.health.weight_factor(priced);
   candidate.identity = node.spec.identity;
 
   place.version = node.version;

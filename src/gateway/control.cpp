@@ -132,13 +132,21 @@ net::Task<> Control::watch(std::shared_ptr<Node> node) {
     node->look.reset();
     co_await probe(*node);
     round_over(*node);
-    const auto asked = co_await node->look.notified(network_.loop().now() + setup_.settings.probe_interval);
+    const auto asked = co_await node->look.notified(network_.loop().now() + pause_after_probe(*node));
     if (!asked && asked.error() == ErrorCode::cancelled) co_return;
     // Every request that fails there asks for a look: a node that is down is not asked faster than this.
     if (!node->state.reachable && !co_await net::sleep_until(network_.loop().now() + kDownPause)) co_return;
   }
   node->want_tags = false;
   round_over(*node);
+}
+
+// A node that fails, or comes back, is known sooner.
+Duration Control::pause_after_probe(const Node& node) const {
+  const bool up = node.health == balance::Health::stable || node.health == balance::Health::degraded;
+  const bool in_service = node.state.reachable && up;
+  const GatewaySettings& settings = setup_.settings;
+  return in_service ? settings.probe_interval : std::min(settings.probe_interval, settings.probe_again);
 }
 
 net::Task<> Control::probe(Node& node) {

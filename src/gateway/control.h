@@ -73,6 +73,7 @@ class Control final : public ControlLink, public ControlSink {
 
   void adopt(std::vector<fleet::NodeSpec> specs);
   net::Task<> watch(std::shared_ptr<Node> node);
+  Duration pause_after_probe(const Node& node) const;
   net::Task<> probe(Node& node);
   net::Task<Result<net::Endpoint>> locate(Node& node);
   net::Task<Result<std::string>> get(Node& node, std::string path);

@@ -193,6 +193,21 @@ TEST(Faults, row_02_a_blackhole_costs_the_connect_timeout_and_no_request) {
   }
 }
 
+TEST(Faults, row_01_an_outage_is_known_within_seconds_and_so_is_its_end) {
+  World world;  // probes are five seconds apart
+  const auto time_until = [&](std::string_view health) {
+    const Mono begin = world.now();
+    world.run_until([&] { return world.status()["nodes"][0]["health"] == health; }, 1min);
+    return world.now() - begin;
+  };
+  world.nodes[0]->kill();
+  EXPECT_LE(time_until("offline"), 8s) << "three probes, of which only the first comes after the long interval";
+  world.nodes[0]->revive();
+  EXPECT_LE(time_until("recovering"), 3s);
+  EXPECT_LE(time_until("stable"), 8s);
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   World world({.nodes = 1});
   const auto first = world.send(post(kChatPath, kChat, "Connection: close\r\n"));
