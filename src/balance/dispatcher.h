@@ -69,6 +69,10 @@ class Dispatcher {
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
 
+  // A request of the scheduler's own starts on the node, on a model that is in memory there. False: there is none with
+  // a free slot.
+  bool start_trial(Node& node, Mono now, Actions& actions);
+
   // Gives it a slot; it waits no more if it did.
   void start(Request& request, const Bound& bound, Mono now);
   std::size_t join_line(Request& request, Mono now);
@@ -123,6 +127,7 @@ class Dispatcher {
   Random random_;
   std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
   std::uint64_t loads_ = 0;                         // started ever; the last token
+  std::uint64_t trials_ = 0;                        // started ever
   std::string looked_at_;                           // the lane where look_again() stopped
   double recent_ends_ = 0;                          // fading count, as of counted_at_
   Mono counted_at_{};

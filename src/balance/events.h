@@ -163,7 +163,15 @@ struct HealthChange {
   Health to;
   HealthReason why;
 };
-using Action = std::variant<Grant, Refuse, Load, HealthChange>;
+// The scheduler's own first request to a node that comes back, or that somebody asked to try: a tiny generation by
+// `model`, which is in memory there, whose answer is to be checked. It holds a slot as any request: finished() follows.
+struct Trial {
+  RequestId request;  // at least kFirstOwnRequest
+  NodeId node;
+  std::string model;
+};
+inline constexpr RequestId kFirstOwnRequest{1ULL << 63};  // callers' ids are below
+using Action = std::variant<Grant, Refuse, Load, HealthChange, Trial>;
 using Actions = std::vector<Action>;  // in the order in which they were decided
 
 }  // namespace drover::balance

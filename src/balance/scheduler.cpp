@@ -32,11 +32,14 @@ void note(Dispatcher& dispatcher, Node& node, Evidence evidence, Mono now, Actio
   const auto step = node.health.observe(evidence, last, now);
   if (step || node.health.why() != why) node.changed();  // its weight goes by both
   if (!step) return;
-  if (step->to == Health::recovering) node.begin_recovery();
   if (why == HealthReason::answers_slow && step->to == Health::stable) {
     for (auto& [key, runner] : node.runners) runner.pace.restore(runner.speed);
   }
   actions.push_back(HealthChange{.node = node.spec.id, .from = step->from, .to = step->to, .why = step->why});
+  if (step->to == Health::recovering) {
+    node.begin_recovery();
+    if (dispatcher.settings.health.trial) dispatcher.start_trial(node, now, actions);
+  }
   if (step->to == Health::offline) {
     dispatcher.reroute(node, now, actions);
   } else {
@@ -129,6 +132,11 @@ void Scheduler::probed(NodeId id, const ProbeResult& result, Mono now, Actions& 
   if (found == dispatcher_->nodes.end() || found->second.removed) return;
   const auto evidence = result.failed ? Evidence::probe_failed : Evidence::probe_passed;
   note(*dispatcher_, found->second, evidence, now, actions);
+}
+
+bool Scheduler::try_node(NodeId id, Mono now, Actions& actions) {
+  const auto found = dispatcher_->nodes.find(id);
+  return found != dispatcher_->nodes.end() && dispatcher_->start_trial(found->second, now, actions);
 }
 
 void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
@@ -275,6 +283,7 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
     if (never_reached(*outcome.failed)) note(*dispatcher_, node, Evidence::request_failed, now, actions);
   }
   dispatcher_->reroute(node, now, actions);
+  dispatcher_->dispatch_lane(*load.lane, now, actions);  // which the node may serve no more
   drop_if_unused(*dispatcher_, node, runner);
   dispatcher_->forget_if_empty(*load.lane);
 }

@@ -120,6 +120,10 @@ class Fleet {
     const std::string options = load.need == LoadNeed{} ? "" : fmt::format(" with {}", load.need.fingerprint);
     return fmt::format("load {}: {}{} on {}", load.token.value, load.model, options, load.node.value);
   }
+  static std::string line(const Trial& trial) {
+    return fmt::format("trial {}: {} on {}", trial.request.value - kFirstOwnRequest.value, trial.model,
+                       trial.node.value);
+  }
   static std::string line(const HealthChange& change) {
     return fmt::format("{}: {} to {} ({})", change.node.value, name(change.from), name(change.to), name(change.why));
   }

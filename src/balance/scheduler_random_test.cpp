@@ -80,6 +80,7 @@ class Observer {
     SchedulerSettings settings;
     settings.max_queue = 40;
     settings.queue_timeout = seconds(60);
+    settings.health.trial = true;
     return settings;
   }
   std::string some_model() { return std::string(1, static_cast<char>('a' + random_.below(kModels))); }
@@ -218,6 +219,7 @@ class Observer {
       again.retry = random_.chance(0.7) ? RetryKind::lost_node : RetryKind::budgeted;
       resubmit = random_.chance(0.8);
     }
+    if (trials_.erase(id) > 0) resubmit = false;
     running_.erase(entry);
     scheduler_.finished(id, running.node, outcome, durations, now_, actions_);
     take_actions();
@@ -318,6 +320,13 @@ class Observer {
     node.load = load.token;
     EXPECT_LE(loads_of(load.model), settings_.parallel_loads) << where() << "too many loads of one model";
     ++loads_;
+  }
+  void take(const Trial& trial) {
+    const SeenNode& node = seen_[trial.node.value];
+    EXPECT_TRUE(!node.draining && !node.removed && !node.load) << where();
+    ASSERT_TRUE(node.serves.contains(trial.model)) << where();
+    trials_.insert(trial.request);
+    running_[trial.request] = {trial.node, node.serves.at(trial.model), {}, trial.model};
   }
   void take(const HealthChange& change) {
     SeenNode& node = seen_[change.node.value];
@@ -435,6 +444,7 @@ class Observer {
   std::map<RequestId, Waiting> waiting_;
   std::map<RequestId, Submission> submissions_;  // of those that wait
   std::map<RequestId, Running> running_;
+  std::set<RequestId> trials_;  // of those that run
   std::map<std::uint64_t, SeenNode> seen_;
   std::map<LoadToken, RunnerKey> load_runners_;
   std::map<LoadToken, std::string> load_models_;

@@ -131,6 +131,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.health.offline_ratio = settings.health.offline_percent / 100.0;
   scheduler.health.open_interval = settings.health.open;
   scheduler.health.longest_open_interval = settings.health.longest_open;
+  scheduler.health.trial = settings.health.trial;
   scheduler.health.slow_answers = settings.health.slow_answers;
   scheduler.health.slow_factor = settings.health.slow_percent / 100.0;
   scheduler.policy = settings.policy;

@@ -7,9 +7,9 @@
 #include "api/go_json.h"
 #include "api/node_error.h"
 #include "api/xxh3.h"
+#include "balance/evidence.h"
 #include "base/json.h"
 #include "guard/target.h"
-#include "wire/call.h"
 
 namespace drover::gateway {
 namespace {
@@ -38,6 +38,7 @@ struct Control::Node {
   std::optional<unsigned> slots;  // of a node on this machine, from its environment
   balance::Health health = balance::Health::offline;
   std::string error;
+  std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
   net::Signal look;  // notified: probe now
 };
 
@@ -120,7 +121,7 @@ net::Task<> Control::stop() {
 
 std::vector<Control::NodeStatus> Control::nodes() const {
   std::vector<NodeStatus> result;
-  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error});
+  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error, node->health, node->trials});
   return result;
 }
 
@@ -368,16 +369,10 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     const std::string name = model->name;  // the view may be replaced while the load runs
     // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
     const bool embeds = model->capabilities.embedding_only();
-    wire::CallRequest request{
-        .method = "POST",
-        .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
-        .host = http::authority(spec.url),
-        .body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(name), options.empty() ? "" : ",", options),
-        .max_answer = 1_MiB,
-        .connect = setup_.settings.connect};
+    std::string body = fmt::format("{{\"model\":{}{}{}}}", api::go_string(name), options.empty() ? "" : ",", options);
     log_.info("load_started", {{"node", spec.name}, {"model", name}});
     const auto answer =
-        co_await wire::call(network_, *node->endpoint, std::move(request), began + setup_.settings.load);
+        co_await post(*node, embeds ? "/api/embed" : "/api/generate", std::move(body), began + setup_.settings.load);
     if (!answer) {
       outcome.failed = answer.error().code;
     } else if (answer->status != 200) {
@@ -398,6 +393,85 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
     scheduler.loaded(load.token, outcome, network_.loop().now(), actions);
   });
+}
+
+// ---- trials
+// ----------------------------------------------------------------------------------------------------------
+
+Result<void> Control::try_node(std::string_view name) {
+  const auto found =
+      std::ranges::find_if(nodes_, [&](const auto& entry) { return entry.second->state.spec.name == name; });
+  if (found == nodes_.end()) return Error{ErrorCode::invalid, Side::client, fmt::format("there is no node {}", name)};
+  bool began = false;
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    began = scheduler.try_node(found->first, network_.loop().now(), actions);
+  });
+  if (began) return {};
+  return Error{
+      ErrorCode::invalid, Side::client,
+      fmt::format("node {} cannot be tried now: it is offline, or no model in its memory has a free slot", name)};
+}
+
+void Control::try_node(const balance::Trial& trial) { flows_.spawn(carry_out_trial(trial)); }
+
+net::Task<> Control::carry_out_trial(balance::Trial trial) {
+  using observe::TrialVerdict;
+  const auto found = nodes_.find(trial.node);
+  const fleet::Model* model = published_->fleet->find(trial.model);
+  balance::Outcome outcome{.kind = balance::Outcome::Kind::client_cancelled};
+  if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
+    const std::shared_ptr<Node> node = found->second;
+    const Mono began = network_.loop().now();
+    outcome = co_await ask_for_trial(*node, *model);
+    TrialVerdict verdict = TrialVerdict::unclear;
+    if (outcome.kind == balance::Outcome::Kind::ok) verdict = TrialVerdict::passed;
+    if (outcome.kind == balance::Outcome::Kind::node_failed && balance::evidence_of(outcome)) {
+      verdict = TrialVerdict::failed;
+    }
+    ++node->trials[static_cast<std::size_t>(verdict)];
+    const Level level = verdict == TrialVerdict::failed ? Level::warn : Level::info;
+    log_.write(level, "trial",
+               {{"node", node->state.spec.name},
+                {"model", trial.model},
+                {"verdict", observe::name(verdict)},
+                {"after_s", seconds(network_.loop().now() - began)}});
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.finished(trial.request, trial.node, outcome, std::nullopt, network_.loop().now(), actions);
+  });
+}
+
+// A few tokens, without options that would load the model anew, and without a word about how long it is to stay.
+net::Task<balance::Outcome> Control::ask_for_trial(Node& node, const fleet::Model& model) {
+  using Kind = balance::Outcome::Kind;
+  const bool embeds = model.capabilities.embedding_only();
+  const std::string rest =
+      embeds ? R"("input":"1 2 3")" : R"("prompt":"1 2 3","raw":true,"stream":false,"options":{"num_predict":4})";
+  std::string body = fmt::format("{{\"model\":{},{}}}", api::go_string(model.name), rest);
+  const auto answer = co_await post(node, embeds ? "/api/embed" : "/api/generate", std::move(body),
+                                    network_.loop().now() + setup_.settings.trial);
+  if (!answer) {
+    // Others may use the node, too: being busy is no failure.
+    const bool unclear = answer.error().code == ErrorCode::timed_out || answer.error().code == ErrorCode::cancelled;
+    co_return {.kind = unclear ? Kind::client_cancelled : Kind::node_failed, .code = answer.error().code};
+  }
+  if (answer->status != 200) {
+    co_return {
+        .kind = Kind::node_failed, .code = api::node_error(answer->status, answer->body), .status = answer->status};
+  }
+  const auto good = embeds ? fleet::check_embedding(answer->body) : fleet::check_generation(answer->body);
+  co_return good ? balance::Outcome{} : balance::Outcome{.kind = Kind::node_failed, .code = good.error().code};
+}
+
+net::Task<Result<wire::CallAnswer>> Control::post(Node& node, std::string path, std::string body, Mono deadline) {
+  const auto& spec = node.state.spec;
+  wire::CallRequest request{.method = "POST",
+                            .target = spec.url.path + path,
+                            .host = http::authority(spec.url),
+                            .body = std::move(body),
+                            .max_answer = 1_MiB,
+                            .connect = setup_.settings.connect};
+  return wire::call(network_, *node.endpoint, std::move(request), deadline);
 }
 
 net::Task<> Control::tick() {

@@ -208,6 +208,39 @@ TEST(Faults, row_01_an_outage_is_known_within_seconds_and_so_is_its_end) {
   world.expect_at_rest();
 }
 
+TEST(Faults, row_107_a_node_on_trial_answers_the_gateway_before_it_gets_clients) {
+  const std::string answer = R"({"model":"m","response":" 4","done":true,"eval_count":4})";
+  struct Case {
+    Script script;
+    std::string_view verdict, health;
+  };
+  const Case kCases[] = {
+      {{Send{whole(answer)}}, "passed", "recovering"},
+      {{Send{whole(R"({"model":"m","response":"","done":false})")}}, "failed", "offline"},
+      {{Send{whole(R"({"error":"boom"})", 503)}}, "failed", "offline"},
+      {{Close{}}, "failed", "offline"},
+      {{Hang{}}, "unclear", "recovering"},
+  };
+  for (const Case& test : kCases) {
+    World world({.change = [](GatewaySetup& setup) {
+      setup.scheduler.health.trial = true;
+      setup.scheduler.health.consecutive_failures = 1;
+    }});
+    world.nodes[0]->play({{Send{whole(R"({"error":"boom"})", 503)}}, test.script});
+    for (int i = 0; i < 2; ++i) world.send(post(kChatPath, kChat, "Connection: close\r\n"));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(world.status()["nodes"][0]["health"], "offline");
+    ASSERT_TRUE(world.run_until([&] { return world.nodes[0]->seen().size() > 1; }));
+    EXPECT_EQ(world.nodes[0]->seen()[1].path, "/api/generate");
+    EXPECT_EQ(world.nodes[0]->seen()[1].body,
+              R"({"model":"m:latest","prompt":"1 2 3","raw":true,"stream":false,"options":{"num_predict":4}})");
+    const std::string series = fmt::format(R"(drover_node_trials_total{{node="a",verdict="{}"}})", test.verdict);
+    ASSERT_TRUE(world.run_until([&] { return world.counted(series) == 1; }, 1min)) << test.verdict;
+    EXPECT_EQ(world.status()["nodes"][0]["health"], test.health) << test.verdict;
+    world.expect_at_rest();
+  }
+}
+
 TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   World world({.nodes = 1});
   const auto first = world.send(post(kChatPath, kChat, "Connection: close\r\n"));

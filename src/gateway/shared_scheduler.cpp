@@ -115,6 +115,9 @@ void SharedScheduler::carry_out(balance::Actions& actions, std::size_t caller) {
                    [&](const balance::HealthChange& health) {
                      control_loop_->post([sink = control_, health] { sink->health_changed(health); });
                    },
+                   [&](const balance::Trial& trial) {
+                     control_loop_->post([sink = control_, trial] { sink->try_node(trial); });
+                   },
                },
                action);
   }

@@ -35,6 +35,7 @@ class ControlSink {
   // `options`: the reload options to load with, as the members of a JSON object without braces; may be empty.
   virtual void load(const balance::Load& load, std::string options) = 0;
   virtual void health_changed(const balance::HealthChange& change) = 0;
+  virtual void try_node(const balance::Trial& trial) = 0;
 
  protected:
   ~ControlSink() = default;

@@ -155,6 +155,7 @@ struct Gauges {
     std::string name;
     bool up = false;  // answered its last probe
     balance::Health health = balance::Health::offline;
+    std::array<std::uint64_t, kTrialVerdictCount> trials{};
   };
   struct Model {
     std::string name;  // as listed
