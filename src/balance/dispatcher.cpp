@@ -105,7 +105,8 @@ bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
   for (const Served& served : node.served) {
     Runner& runner = *served.runner;
     Place& place = served.lane->place_on(node);
-    const bool warm = runner.resident && runner.fits(LoadNeed{}) && runner.claimant == nullptr;
+    const bool warm =
+        runner.resident && runner.fits(LoadNeed{}) && runner.claimant == nullptr && runner.leak == Leak::none;
     if (!place.allowed() || !warm || runner.in_flight >= runner.slots.slots()) continue;
     Request& request = requests.add(RequestId{kFirstOwnRequest.value + trials_++});
     request.lane = served.lane;

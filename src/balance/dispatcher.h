@@ -41,7 +41,8 @@ class Dispatcher {
   Routes routes;
   RetryBudget budget;
   PrefixIndex prefixes;
-  std::size_t waiting = 0;  // in all lines; every other request runs
+  std::size_t waiting = 0;    // in all lines; every other request runs
+  std::uint64_t unloads = 0;  // for leaked slots, ever; the last token
 
   // Which route the lane takes, and its places by it; to be asked whenever either is new.
   void find_route(Lane& lane) const;

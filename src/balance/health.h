@@ -6,9 +6,11 @@
 // stable      full weight.
 // degraded    some evidence against it, or its answers take much longer than is usual there: its weight is reduced.
 // offline     the circuit is open: no request goes there.
-// recovering  half open: one request at a time, a trial of the scheduler's own (Trial, events.h) if it can be had. When it
-//             has served one (or passed another probe, if failed probes had taken it offline), a ramp (slow start, fault row 114) gives it a growing share of its slots, so that a
-//             node that just came back is not flooded by the queue.
+// recovering  half open: one request at a time, a trial of the scheduler's own (Trial, events.h) if it can be had. When
+// it
+//             has served one (or passed another probe, if failed probes had taken it offline), a ramp (slow start,
+//             fault row 114) gives it a growing share of its slots, so that a node that just came back is not flooded
+//             by the queue.
 //
 // Rise and fall of probes as in HAProxy's checks; consecutive failures and the open interval that grows with repetition
 // as in Envoy's outlier detection. How busy a node is never counts, and slowness never takes one offline: busy nodes
@@ -53,7 +55,7 @@ struct HealthSettings {
   Duration longest_open_interval = std::chrono::seconds(60);
   Duration ramp_step = std::chrono::seconds(1);
   unsigned ramp_steps = 5;  // 1/6 of its slots, 2/6, ... 5/6, then no limit
-  bool trial = false;  // the scheduler begins a recovery with a request of its own (Trial), if it can
+  bool trial = false;       // the scheduler begins a recovery with a request of its own (Trial), if it can
   double degraded_weight = 0.25;
   double slow_factor = 2.5;                         // times the usual time a token: such an answer was slow
   unsigned slow_answers = 3;                        // in a row that degrade it; 0: none do

@@ -21,6 +21,13 @@ namespace drover::balance {
 // After so many starts with the old options a claimed runner is left to become idle.
 inline constexpr unsigned kStartsPastClaim = 16;
 
+// What is done about a slot that has leaked (leak.h).
+enum class Leak : std::uint8_t {
+  none,
+  emptying,   // what was sent there is taken back; nothing new starts
+  unloading,  // nothing of ours runs there
+};
+
 struct Runner {
   Runner(Node& its_node, RunnerKey runner_key, const SlotSetting& setting)
       : node(&its_node), key(runner_key), slots(setting) {}
@@ -33,9 +40,13 @@ struct Runner {
   bool resident = false;
   std::optional<LoadNeed> need;  // resident by our own load, with these options; else unknown
   std::uint64_t context = 0;
-  bool seen_resident = false;   // by the poll that is being read
-  Mono known_at{};              // when we saw it loaded or gone ourselves: polls asked for earlier know less
-  Mono no_load_until{};         // a load has just failed
+  bool seen_resident = false;  // by the poll that is being read
+  Mono known_at{};             // when we saw it loaded or gone ourselves: polls asked for earlier know less
+  Mono no_load_until{};        // a load has just failed
+  Leak leak = Leak::none;
+  UnloadToken unload{};         // while unloading
+  Mono no_unload_until{};       // it was unloaded for a leaked slot
+  Mono answered_at{};           // when the last whole answer came
   Request* claimant = nullptr;  // waits for it with other options
   unsigned starts_past_claim = 0;
 

@@ -53,6 +53,11 @@ void drop_if_gone(Dispatcher& dispatcher, Node& node) {
 
 // A slot of `runner` is free: who waits for it? And what hung on that slot may be forgotten.
 void settle(Dispatcher& dispatcher, Node& node, Runner& runner, Lane& lane, Mono now, Actions& actions) {
+  if (runner.leak == Leak::emptying && runner.in_flight == 0) {
+    runner.leak = Leak::unloading;
+    runner.unload = UnloadToken{++dispatcher.unloads};
+    actions.push_back(Unload{.token = runner.unload, .node = node.spec.id, .model = lane.model});
+  }
   dispatcher.dispatch_runner(node, runner, now, actions);
   drop_if_unused(dispatcher, node, runner);
   drop_if_gone(dispatcher, node);
@@ -211,6 +216,10 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   CHECK(request != nullptr && request->node != nullptr && request->node->spec.id == node_id);
   Node& node = *request->node;
   Runner& runner = *request->runner;
+  if (outcome.kind == Outcome::Kind::ok) {
+    runner.answered_at = now;
+    if (runner.leak == Leak::emptying) runner.leak = Leak::none;  // it does answer
+  }
   std::optional<double> times_usual;
   if (durations && outcome.kind == Outcome::Kind::ok) {
     learn_slots(*request, *durations, now);
@@ -257,6 +266,31 @@ void Scheduler::cancelled(RequestId id, Mono now, Actions& actions) {
   dispatcher_->leave_line(*request);
   dispatcher_->forget(*request);
   dispatcher_->dispatch_lane(lane, now, actions);  // it may have stood before others, or held a claim
+}
+
+bool Scheduler::waits_in_vain(RequestId id, Mono now) {
+  Request* request = dispatcher_->requests.find(id);
+  return request != nullptr && request->node != nullptr &&
+         balance::waits_in_vain(*request, dispatcher_->settings.leak, now);
+}
+
+void Scheduler::unloaded(UnloadToken token, bool done, Mono now, Actions& actions) {
+  for (auto& [id, node] : dispatcher_->nodes) {
+    const auto found = std::ranges::find_if(node.runners, [&](const auto& entry) {
+      return entry.second.leak == Leak::unloading && entry.second.unload == token;
+    });
+    if (found == node.runners.end()) continue;
+    Runner& runner = found->second;
+    runner.leak = Leak::none;
+    runner.no_unload_until = after(now, dispatcher_->settings.leak.pause);
+    if (done) {
+      node.set_resident(runner, false);
+      runner.known_at = now;
+    }
+    node.changed();
+    dispatcher_->reroute(node, now, actions);
+    return;
+  }
 }
 
 void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Actions& actions) {

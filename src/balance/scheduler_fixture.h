@@ -124,6 +124,9 @@ class Fleet {
     return fmt::format("trial {}: {} on {}", trial.request.value - kFirstOwnRequest.value, trial.model,
                        trial.node.value);
   }
+  static std::string line(const Unload& unload) {
+    return fmt::format("unload {}: {} on {}", unload.token.value, unload.model, unload.node.value);
+  }
   static std::string line(const HealthChange& change) {
     return fmt::format("{}: {} to {} ({})", change.node.value, name(change.from), name(change.to), name(change.why));
   }

@@ -328,6 +328,7 @@ class Observer {
     trials_.insert(trial.request);
     running_[trial.request] = {trial.node, node.serves.at(trial.model), {}, trial.model};
   }
+  void take(const Unload&) { ADD_FAILURE() << where() << "nobody said that a request waits in vain"; }
   void take(const HealthChange& change) {
     SeenNode& node = seen_[change.node.value];
     EXPECT_EQ(node.health, change.from) << where();

@@ -20,6 +20,7 @@ Readiness readiness(const Place& place, LoadNeed need, const SchedulerSettings& 
   if (node.load && node.load->runner == &runner) {
     return node.load->need == need ? Readiness::busy : Readiness::blocked;
   }
+  if (runner.leak != Leak::none) return Readiness::blocked;
   const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
   if (runner.resident && runner.fits(need)) {
     const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
@@ -70,7 +71,8 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   place.habits = 0;
   const bool there = candidate.readiness != Readiness::absent;
   const bool loading = node.load && node.load->runner == &runner;
-  place.free_slot = there && runner.resident && !loading && runner.in_flight < runner.slots.slots() && node.admits(now);
+  place.free_slot = there && runner.resident && runner.leak == Leak::none && !loading &&
+                    runner.in_flight < runner.slots.slots() && node.admits(now);
   place.loadable = there && !loading && (!runner.resident || !runner.fits(LoadNeed{}));
   if (!priced || !there) return;
   bool follows_habits = false;

@@ -202,6 +202,8 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration({"refresh_wait", "for news of an unknown model before 404"}, timeouts.refresh_wait, milliseconds(0),
                   minutes(1));
   binder.duration({"trial", "for the answer of a node on trial"}, timeouts.trial, seconds(1), hours(1));
+  binder.duration({"leaked_slot", "of a model in memory on which nothing starts; 0s: for ever"}, timeouts.leaked_slot,
+                  seconds(0), hours(24));
   binder.duration({"load", "for a model to be loaded"}, timeouts.load, seconds(1), hours(24));
 }
 

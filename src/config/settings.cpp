@@ -124,6 +124,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.attempts = settings.retry.attempts;
   scheduler.retry_budget.share = settings.retry.budget_percent / 100.0;
   scheduler.retry_budget.least = settings.retry.budget_floor;
+  scheduler.leak.patience = settings.timeouts.leaked_slot;
   scheduler.health.rise = settings.health.rise;
   scheduler.health.fall = settings.health.fall;
   scheduler.health.consecutive_failures = settings.health.failures;

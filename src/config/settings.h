@@ -53,6 +53,7 @@ struct Timeouts {
   Duration tags_interval = std::chrono::seconds(30);
   Duration refresh_wait = std::chrono::seconds(1);  // for a refresh, before an unknown model is a 404
   Duration trial = std::chrono::seconds(30);        // for the answer of a node on trial
+  Duration leaked_slot = std::chrono::minutes(1);   // nothing starts on a model in memory; 0: never looked for
   Duration load = std::chrono::minutes(30);         // of a model, through the gateway's own connection
 
   friend bool operator==(const Timeouts&, const Timeouts&) = default;

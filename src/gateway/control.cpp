@@ -20,7 +20,8 @@ constexpr Duration kDownPause = std::chrono::milliseconds(250);
 constexpr Duration kRefreshEvery = std::chrono::seconds(1);
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
 constexpr Duration kResolvedStale = std::chrono::hours(1);
-constexpr std::size_t kShowsPerRound = 8;  // a node reads a model's files for each
+constexpr Duration kLetGo = std::chrono::seconds(1);  // a node needs to notice that requests were cut
+constexpr std::size_t kShowsPerRound = 8;             // a node reads a model's files for each
 
 balance::RunnerKey to_balance(fleet::RunnerKey key) { return {key.value}; }
 
@@ -39,6 +40,7 @@ struct Control::Node {
   balance::Health health = balance::Health::offline;
   std::string error;
   std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
+  std::uint64_t leaks = 0;
   net::Signal look;  // notified: probe now
 };
 
@@ -121,7 +123,8 @@ net::Task<> Control::stop() {
 
 std::vector<Control::NodeStatus> Control::nodes() const {
   std::vector<NodeStatus> result;
-  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error, node->health, node->trials});
+  for (const auto& [id, node] : nodes_)
+    result.push_back({node->state, node->error, node->health, node->trials, node->leaks});
   return result;
 }
 
@@ -461,6 +464,45 @@ net::Task<balance::Outcome> Control::ask_for_trial(Node& node, const fleet::Mode
   }
   const auto good = embeds ? fleet::check_embedding(answer->body) : fleet::check_generation(answer->body);
   co_return good ? balance::Outcome{} : balance::Outcome{.kind = Kind::node_failed, .code = good.error().code};
+}
+
+// ---- leaked slots
+// ----------------------------------------------------------------------------------------------------
+
+void Control::unload(const balance::Unload& unload) { flows_.spawn(carry_out_unload(unload)); }
+
+net::Task<> Control::carry_out_unload(balance::Unload unload) {
+  const auto found = nodes_.find(unload.node);
+  const fleet::Model* model = published_->fleet->find(unload.model);
+  bool done = false;
+  if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
+    const std::shared_ptr<Node> node = found->second;
+    done = co_await unload_if_unused(*node, model->key, model->name);
+    node->leaks += done ? 1 : 0;
+    log_.warn("slot_leaked", {{"node", node->state.spec.name}, {"model", unload.model}, {"unloaded", done}});
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.unloaded(unload.token, done, network_.loop().now(), actions);
+  });
+}
+
+// A node begins a model's keep-alive anew when the last request for it has ended. That moment is now, if all of them
+// were ours; if it does not come, somebody else's still runs.
+net::Task<bool> Control::unload_if_unused(Node& node, std::string key, std::string name) {
+  const auto expires = [&]() -> std::optional<Wall> {
+    const auto& running = node.state.report.running;
+    const auto entry = std::ranges::find(running, key, &fleet::RunningModel::key);
+    return entry == running.end() ? std::nullopt : std::optional(entry->expires);
+  };
+  const std::optional<Wall> before = expires();
+  if (!co_await net::sleep_until(network_.loop().now() + kLetGo)) co_return false;
+  co_await probe(node);
+  const bool in_use = before && before != Wall::max() && expires() == before;
+  if (!node.state.reachable || in_use) co_return false;
+  std::string body = fmt::format("{{\"model\":{},\"keep_alive\":0}}", api::go_string(name));
+  const auto answer =
+      co_await post(node, "/api/generate", std::move(body), network_.loop().now() + setup_.settings.probe);
+  co_return answer && answer->status == 200;
 }
 
 net::Task<Result<wire::CallAnswer>> Control::post(Node& node, std::string path, std::string body, Mono deadline) {

@@ -55,6 +55,7 @@ class Control final : public ControlLink, public ControlSink {
     std::string error;  // of the last probe; empty: it passed
     balance::Health health = balance::Health::offline;
     std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
+    std::uint64_t leaks = 0;  // models unloaded for a leaked slot
   };
   std::vector<NodeStatus> nodes() const;
   // Has the node of this name show that it answers (balance::Trial). Errors (invalid): there is none, or it cannot now.
@@ -76,6 +77,7 @@ class Control final : public ControlLink, public ControlSink {
   void load(const balance::Load& load, std::string options) override;
   void health_changed(const balance::HealthChange& change) override;
   void try_node(const balance::Trial& trial) override;
+  void unload(const balance::Unload& unload) override;
 
   void adopt(std::vector<fleet::NodeSpec> specs);
   net::Task<> watch(std::shared_ptr<Node> node);
@@ -88,6 +90,8 @@ class Control final : public ControlLink, public ControlSink {
   net::Task<Result<wire::CallAnswer>> post(Node& node, std::string path, std::string body, Mono deadline);
   net::Task<> carry_out_load(balance::Load load, std::string options);
   net::Task<> carry_out_trial(balance::Trial trial);
+  net::Task<> carry_out_unload(balance::Unload unload);
+  net::Task<bool> unload_if_unused(Node& node, std::string key, std::string name);
   net::Task<balance::Outcome> ask_for_trial(Node& node, const fleet::Model& model);
   net::Task<> tick();
   void join_refresh(Waiting waiting);

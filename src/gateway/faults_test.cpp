@@ -241,6 +241,45 @@ TEST(Faults, row_107_a_node_on_trial_answers_the_gateway_before_it_gets_clients)
   }
 }
 
+// A client that goes round the gateway, and whose answer takes so long.
+net::Task<> use_node(World& world, const FakeNode& node, Duration time) {
+  auto dialled = co_await world.network.dial(node.endpoint(), kNever);
+  if (dialled && (*dialled)->write(post(kChatPath, kChat))) co_await net::sleep_until(world.loop.now() + time);
+}
+
+TEST(Faults, a_model_that_starts_nothing_any_more_is_unloaded_and_its_requests_are_served) {
+  World world({.nodes = 1, .slots = 2});
+  const Script unloads{Send{whole(R"({"model":"m","done":true,"done_reason":"unload"})")}};
+  const Script loads{Send{whole(R"({"model":"m","done":true,"done_reason":"load"})")}};
+  world.nodes[0]->play({{Hang{}}, {Hang{}}, unloads, loads, chat_stream(3)});
+  std::vector<std::shared_ptr<Got>> got;
+  for (int i = 0; i < 3; ++i) got.push_back(world.send(post(kChatPath, kChat)));
+  ASSERT_TRUE(world.finish(5min));
+  for (const auto& each : got) EXPECT_EQ(each->status(), "HTTP/1.1 200") << each->bytes;
+  const auto& seen = world.nodes[0]->seen();
+  ASSERT_EQ(seen.size(), 7U);
+  EXPECT_EQ(seen[2].body, R"({"model":"m:latest","keep_alive":0})");
+  EXPECT_GE(seen[2].came - *seen[1].left, 1s);
+  EXPECT_LE(seen[2].came - *seen[0].left, 10s) << "soon after the last one was taken back";
+  EXPECT_EQ(world.counted(R"(drover_leaked_slots_total{node="a"})"), 1U);
+  EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  EXPECT_EQ(attempts(world, "timeout_pre"), 2U);
+  world.expect_at_rest();
+}
+
+TEST(Faults, a_model_that_somebody_else_uses_is_not_unloaded) {
+  World world({.nodes = 1, .slots = 1});
+  world.nodes[0]->play({{Hang{}}, {Hang{}}, chat_stream(3)});
+  world.clients.spawn(use_node(world, *world.nodes[0], 3min));
+  world.run_for(1s);
+  const auto got = world.send(post(kChatPath, kChat));
+  ASSERT_TRUE(world.finish(10min));
+  EXPECT_EQ(got->status(), "HTTP/1.1 200") << got->bytes;
+  EXPECT_EQ(world.nodes[0]->seen().size(), 3U) << "taken back, and asked again";
+  EXPECT_EQ(world.counted(R"(drover_leaked_slots_total{node="a"})"), 0U);
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   World world({.nodes = 1});
   const auto first = world.send(post(kChatPath, kChat, "Connection: close\r\n"));

@@ -126,7 +126,7 @@ std::string Gateway::metrics_page() const {
   const auto snapshot = scheduler_.snapshot(now);
   observe::Gauges gauges;
   for (const auto& node : control_.nodes()) {
-    gauges.nodes.push_back({node.state.spec.name, node.state.reachable, node.health, node.trials});
+    gauges.nodes.push_back({node.state.spec.name, node.state.reachable, node.health, node.trials, node.leaks});
   }
   for (const auto& model : snapshot.models) {
     const fleet::Model* known = control_.published()->fleet->find(model.model);

@@ -50,6 +50,7 @@ void draw_timeouts(Random& random, config::Timeouts& timeouts) {
   timeouts.probe_interval = between(random, milliseconds(300), milliseconds(3'000));
   timeouts.tags_interval = between(random, milliseconds(1'000), milliseconds(15'000));
   timeouts.load = between(random, milliseconds(20'000), milliseconds(60'000));
+  timeouts.leaked_slot = between(random, milliseconds(3'000), milliseconds(20'000));
 }
 
 void draw_limits(Random& random, config::Limits& limits) {
