@@ -49,10 +49,13 @@ class OneAttempt final : public Witness {
   // for long.
   bool began_nothing(const Attempt& attempt) const {
     if (attempt.status != 0 || !attempt.cut) return false;
+    // It had its slot while it dialled, perhaps twice, and while its worker was frozen.
+    const config::Timeouts& timeouts = court_.plan.settings.timeouts;
+    const Duration frozen = std::chrono::milliseconds(court_.plan.has(Fault::frozen_worker) ? 2'500 : 0);
+    const Duration least = timeouts.leaked_slot - 2 * timeouts.connect - court_.slack() - frozen;
     const auto waited = [&](const Attempt& other) {
       const Mono end = other.cut.value_or(court_.now());
-      return other.node == attempt.node && other.status == 0 && end >= attempt.began &&
-             end - other.began >= court_.plan.settings.timeouts.leaked_slot;
+      return other.node == attempt.node && other.status == 0 && end >= attempt.began && end - other.began >= least;
     };
     return std::ranges::any_of(court_.ledger.requests(),
                                [&](const Request& request) { return std::ranges::any_of(request.attempts, waited); });
