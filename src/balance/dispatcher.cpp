@@ -99,6 +99,26 @@ std::optional<Refused> Dispatcher::stranded(Mono now) const {
   return Refused{.why = Why::load_failed, .retry_after = std::max(soonest - now, kSoonest)};
 }
 
+bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
+  if (!node.usable() || node.load) return false;
+  for (const Served& served : node.served) {
+    Runner& runner = *served.runner;
+    Place& place = served.lane->place_on(node);
+    const bool warm = runner.resident && served.lane->suffices(runner, runner.need, {}) && runner.claimant == nullptr &&
+                      runner.leak == Leak::none;
+    if (!place.allowed() || !warm || runner.in_flight >= runner.slots.slots()) continue;
+    Request& request = requests.add(RequestId{kFirstOwnRequest.value + trials_++});
+    request.lane = served.lane;
+    request.arrival = now;
+    request.deadline = kNever;
+    served.lane->line.admit(request, tenants.nameless(), Priority::normal, 0);
+    start(request, {.place = &place, .reason = kPinned, .estimate = {}, .found = {}}, false, now);
+    actions.push_back(Trial{.request = request.id, .node = node.spec.id, .model = served.lane->model});
+    return true;
+  }
+  return false;
+}
+
 void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono now) {
   Node& node = *bound.place->node;
   Runner& runner = *bound.place->runner;

@@ -42,7 +42,8 @@ class Dispatcher {
   Routes routes;
   RetryBudget budget;
   PrefixIndex prefixes;
-  std::size_t waiting = 0;  // in all lines; every other request runs
+  std::size_t waiting = 0;    // in all lines; every other request runs
+  std::uint64_t unloads = 0;  // for leaked slots, ever; the last token
 
   // Which route the lane takes, and its places by it; to be asked whenever either is new.
   void find_route(Lane& lane) const;
@@ -71,6 +72,10 @@ class Dispatcher {
   // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
   // due.
   void consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions);
+
+  // A request of the scheduler's own starts on the node, on a model that is in memory there. False: there is none with
+  // a free slot.
+  bool start_trial(Node& node, Mono now, Actions& actions);
 
   // What becomes of the context that it names, where it starts.
   ContextFit fit_on(const Place& place, const Request& request) const;
@@ -132,6 +137,7 @@ class Dispatcher {
   Random random_;
   std::set<std::pair<Mono, RequestId>> deadlines_;  // of those that wait
   std::uint64_t loads_ = 0;                         // started ever; the last token
+  std::uint64_t trials_ = 0;                        // started ever
   std::string looked_at_;                           // the lane where look_again() stopped
   double recent_ends_ = 0;                          // fading count, as of counted_at_
   Mono counted_at_{};

@@ -99,7 +99,7 @@ Tariff tariff_of(const Prices& prices, double weight) {
           .per_answer = prices.write * (1 / weight + kOverlap * prices.others * prices.slower)};
 }
 
-void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
+std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
   ModelHabits& habits = request.lane->habits;
   Runner& runner = *request.runner;
   const auto bytes = static_cast<double>(request.prompt.bytes);
@@ -120,6 +120,7 @@ void learn(const Request& request, const NodeDurations& durations, PrefixIndex& 
   runner.speed.observe(sample);
   habits.speed.observe(sample);
   ++habits.version;
+  return runner.pace.compare(sample);
 }
 
 }  // namespace drover::balance

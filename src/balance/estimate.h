@@ -5,6 +5,7 @@
 // prefix_index.h.
 
 #include <algorithm>
+#include <optional>
 
 #include "balance/events.h"
 #include "balance/policy.h"
@@ -79,7 +80,7 @@ struct Tariff {
 };
 Tariff tariff_of(const Prices& prices, double weight);
 
-// An answer came: what it teaches.
-void learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);
+// An answer came: what it teaches. Returns how many times as long as usual its tokens took, if that can be told.
+std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);
 
 }  // namespace drover::balance

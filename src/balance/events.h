@@ -22,6 +22,7 @@ namespace drover::balance {
 
 using RunnerKey = Id<struct RunnerTag>;  // equal for names of the same weights: they share slots and residency
 using LoadToken = Id<struct LoadTag>;    // one load
+using UnloadToken = Id<struct UnloadTag>;
 
 // ---- the fleet
 
@@ -187,7 +188,22 @@ struct HealthChange {
   Health to;
   HealthReason why;
 };
-using Action = std::variant<Grant, Refuse, Load, HealthChange>;
+// The scheduler's own first request to a node that comes back, or that somebody asked to try: a tiny generation by
+// `model`, which is in memory there, whose answer is to be checked. It holds a slot as any request: finished() follows.
+struct Trial {
+  RequestId request;  // at least kFirstOwnRequest
+  NodeId node;
+  std::string model;
+};
+inline constexpr RequestId kFirstOwnRequest{1ULL << 63};  // callers' ids are below
+// A slot of `model` has leaked on `node` (leak.h), and none of our requests runs there: unload it, if nobody else's
+// does, and report that with unloaded(token). Nothing starts there meanwhile.
+struct Unload {
+  UnloadToken token;
+  NodeId node;
+  std::string model;
+};
+using Action = std::variant<Grant, Refuse, Load, HealthChange, Trial, Unload>;
 using Actions = std::vector<Action>;  // in the order in which they were decided
 
 }  // namespace drover::balance

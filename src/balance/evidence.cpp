@@ -26,6 +26,7 @@ std::optional<Evidence> evidence_of(const Outcome& outcome) {
       return outcome.status > 501 ? std::optional(Evidence::request_failed) : std::nullopt;
 
     case ErrorCode::server_busy:
+    case ErrorCode::slot_leaked:
     case ErrorCode::model_absent:
     case ErrorCode::timed_out:
     case ErrorCode::cancelled:

@@ -29,6 +29,7 @@ const EvidenceCase kCases[] = {
      {.kind = Kind::node_failed, .code = ErrorCode::closed, .reused_connection = true},
      kNone},
     {"row_5_silence", {.kind = Kind::node_failed, .code = ErrorCode::response_timed_out}, kFailed},
+    {"a_slot_leaked", {.kind = Kind::node_failed, .code = ErrorCode::slot_leaked}, kNone},
     {"row_11_server_busy", {.kind = Kind::node_failed, .code = ErrorCode::server_busy, .status = 503}, kNone},
     {"row_11_any_other_503", {.kind = Kind::node_failed, .code = ErrorCode::refused_by_node, .status = 503}, kFailed},
     {"row_13_a_500", {.kind = Kind::node_failed, .code = ErrorCode::refused_by_node, .status = 500}, kNone},

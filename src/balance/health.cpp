@@ -25,6 +25,7 @@ std::string_view name(HealthReason reason) {
     case HealthReason::requests_failed: return "requests_failed";
     case HealthReason::error_ratio: return "error_ratio";
     case HealthReason::last_capable: return "last_capable";
+    case HealthReason::answers_slow: return "answers_slow";
     case HealthReason::interval_over: return "interval_over";
     case HealthReason::ramp_over: return "ramp_over";
     case HealthReason::clean_again: return "clean_again";
@@ -57,6 +58,11 @@ void HealthTracker::count(Evidence evidence, Mono now) {
       ++probes_failed_;
       probes_passed_ = 0;
       break;
+    case Evidence::served_as_usual:
+    case Evidence::served_slowly:
+      slow_answers_ = evidence == Evidence::served_slowly ? slow_answers_ + 1 : 0;
+      last_slow_ = now;
+      [[fallthrough]];
     case Evidence::request_served:
       recent_results_ += 1;
       requests_failed_ = 0;
@@ -66,7 +72,9 @@ void HealthTracker::count(Evidence evidence, Mono now) {
       recent_failures_ += 1;
       ++requests_failed_;
       break;
-    case Evidence::time_passed: break;
+    case Evidence::time_passed:
+      if (slow() && now - last_slow_ >= settings_.slow_memory) slow_answers_ = settings_.slow_answers - 1;
+      break;
   }
 }
 
@@ -91,6 +99,7 @@ std::optional<HealthStep> HealthTracker::while_up(Evidence evidence, bool last_c
     return move(Health::degraded, HealthReason::requests_failed, now);
   }
   if (failed_ratio() >= settings_.degraded_ratio) return move(Health::degraded, HealthReason::error_ratio, now);
+  if (slow()) return move(Health::degraded, HealthReason::answers_slow, now);
 
   const bool clean = probes_failed_ == 0 && requests_failed_ == 0 && failed_ratio() < settings_.degraded_ratio / 2;
   if (state_ == Health::degraded && clean) return move(Health::stable, HealthReason::clean_again, now);
@@ -109,7 +118,7 @@ std::optional<HealthStep> HealthTracker::while_offline(Mono now) {
 
   tried_by_probes_ = by_probes;
   ramp_began_.reset();
-  requests_failed_ = 0;
+  requests_failed_ = slow_answers_ = 0;
   recent_results_ = recent_failures_ = 0;
   return move(Health::recovering, by_probes ? HealthReason::probes_passed : HealthReason::interval_over, now);
 }
@@ -123,6 +132,8 @@ std::optional<HealthStep> HealthTracker::while_recovering(Evidence evidence, boo
       why_ = HealthReason::last_capable;
       return std::nullopt;
     case Evidence::request_served:
+    case Evidence::served_as_usual:
+    case Evidence::served_slowly:
       if (!ramp_began_) ramp_began_ = now;
       break;
     case Evidence::probe_passed:
@@ -162,12 +173,13 @@ unsigned HealthTracker::ramp_step(Mono now) const {
   return static_cast<unsigned>((now - *ramp_began_) / std::max(settings_.ramp_step, Duration{1}));
 }
 
-std::size_t HealthTracker::admission_limit(Mono now) const {
+std::size_t HealthTracker::admission_limit(std::size_t slots, Mono now) const {
   switch (state_) {
     case Health::offline: return 0;
     case Health::recovering:
       if (!ramp_began_) return 1;
-      return std::size_t{2} << std::min(ramp_step(now), 30U);
+      return std::max<std::size_t>(1,
+                                   (slots * (ramp_step(now) + 1) + settings_.ramp_steps) / (settings_.ramp_steps + 1));
     case Health::stable:
     case Health::degraded: break;
   }

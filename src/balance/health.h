@@ -4,14 +4,17 @@
 //     stable <-> degraded -> offline -> recovering -> stable
 //
 // stable      full weight.
-// degraded    some evidence against it: its weight is reduced.
+// degraded    some evidence against it, or its answers take much longer than is usual there: its weight is reduced.
 // offline     the circuit is open: no request goes there.
-// recovering  half open: one request at a time. When it has served one (or passed another probe, if failed probes had
-//             taken it offline), a ramp (slow start, fault row 114) doubles what it may have in flight at each step, so
-//             that a node that just came back is not flooded by the queue.
+// recovering  half open: one request at a time, a trial of the scheduler's own (Trial, events.h) if it can be had. When
+// it
+//             has served one (or passed another probe, if failed probes had taken it offline), a ramp (slow start,
+//             fault row 114) gives it a growing share of its slots, so that a node that just came back is not flooded
+//             by the queue.
 //
 // Rise and fall of probes as in HAProxy's checks; consecutive failures and the open interval that grows with repetition
-// as in Envoy's outlier detection. How busy a node is never counts: busy nodes are the goal.
+// as in Envoy's outlier detection. How busy a node is never counts, and slowness never takes one offline: busy nodes
+// are the goal.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +36,7 @@ enum class HealthReason : std::uint8_t {
   requests_failed,  // several in a row
   error_ratio,      // too large a part of the recent requests failed
   last_capable,     // would be offline by its requests, but nobody else can serve one of its models
+  answers_slow,     // several in a row took much longer than is usual there
   interval_over,    // it has been offline long enough to be tried again
   ramp_over,        // recovered
   clean_again,      // no evidence against it any more
@@ -50,12 +54,24 @@ struct HealthSettings {
   Duration open_interval = std::chrono::seconds(5);  // offline at least so long when requests failed; doubles each time
   Duration longest_open_interval = std::chrono::seconds(60);
   Duration ramp_step = std::chrono::seconds(1);
-  unsigned ramp_steps = 5;  // in flight 2, 4, 8, 16, 32, then no limit
+  unsigned ramp_steps = 5;  // 1/6 of its slots, 2/6, ... 5/6, then no limit
+  bool trial = false;       // the scheduler begins a recovery with a request of its own (Trial), if it can
   double degraded_weight = 0.25;
+  double slow_factor = 2.5;                         // times the usual time a token: such an answer was slow
+  unsigned slow_answers = 3;                        // in a row that degrade it; 0: none do
+  Duration slow_memory = std::chrono::seconds(60);  // without any, and one more is let through to see
 };
 
 // What was seen. A client's abort, a 'server busy' and an answer that blames the request are no evidence.
-enum class Evidence : std::uint8_t { probe_passed, probe_failed, request_served, request_failed, time_passed };
+enum class Evidence : std::uint8_t {
+  probe_passed,
+  probe_failed,
+  request_served,   // how fast is not known
+  served_as_usual,  // as fast as others before
+  served_slowly,    // by `slow_factor`
+  request_failed,
+  time_passed,
+};
 
 struct HealthStep {
   Health from;
@@ -77,12 +93,15 @@ class HealthTracker {
   // When it took its present state.
   Mono since() const { return since_; }
 
-  // How many requests it may have in flight, all models together.
-  std::size_t admission_limit(Mono now) const;
+  // How many requests it may have in flight, all models together. `slots`: how many it has room for.
+  std::size_t admission_limit(std::size_t slots, Mono now) const;
   // Whether there is such a limit.
   bool limits() const { return state_ == Health::offline || state_ == Health::recovering; }
-  // What its configured weight is multiplied by.
-  double weight_factor() const { return state_ == Health::degraded ? settings_.degraded_weight : 1.0; }
+  // What its configured weight is multiplied by. `speed_counts`: whoever asks reckons with how fast it is already.
+  double weight_factor(bool speed_counts) const {
+    const bool counted = speed_counts && why_ == HealthReason::answers_slow;
+    return state_ == Health::degraded && !counted ? settings_.degraded_weight : 1.0;
+  }
 
   void set_settings(const HealthSettings& settings) { settings_ = settings; }
 
@@ -94,6 +113,7 @@ class HealthTracker {
   std::optional<HealthStep> go_offline(HealthReason why, Mono now);
   std::optional<HealthStep> move(Health to, HealthReason why, Mono now);
   double failed_ratio() const;
+  bool slow() const { return settings_.slow_answers > 0 && slow_answers_ >= settings_.slow_answers; }
   unsigned ramp_step(Mono now) const;
 
   HealthSettings settings_;
@@ -105,7 +125,9 @@ class HealthTracker {
   unsigned probes_passed_ = 0;  // in a row; one of the two is zero
   unsigned probes_failed_ = 0;
   unsigned requests_failed_ = 0;  // in a row
-  double recent_results_ = 0;     // fading counts, as of counted_at_
+  unsigned slow_answers_ = 0;     // in a row
+  Mono last_slow_{};
+  double recent_results_ = 0;  // fading counts, as of counted_at_
   double recent_failures_ = 0;
   Mono counted_at_{};
   unsigned ejections_ = 0;  // by failed requests, one soon after the other

@@ -11,9 +11,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Evidence, one letter each: p probe passed, P probe failed, s request served, f request failed, l request failed at
-// the last capable node, . one second passes. States, one letter after each: S stable, D degraded, O offline, R
-// recovering.
+// Evidence, one letter each: p probe passed, P probe failed, s request served, u served as usual, w served slowly, f
+// request failed, l request failed at the last capable node, . one second passes, : a minute. States, one letter after
+// each: S stable, D degraded, O offline, R recovering.
 struct HealthCase {
   std::string_view name, evidence, states;
 };
@@ -49,7 +49,29 @@ constexpr HealthCase kCases[] = {
 
     {"many_failures_among_successes_degrade_it", "psssssssfsfs", "SSSSSSSSSSDD"},
     {"when_more_than_half_failed_the_next_failure_takes_it_offline", "psffsffsffsf", "SSSDSSDSSDDO"},
+
+    {"three_slow_answers_in_a_row_degrade_it_and_no_number_takes_it_offline", "pwwwwwwwwwwww", "SSSDDDDDDDDDD"},
+    {"an_answer_as_usual_starts_the_count_again_and_heals", "pwwuwwwu", "SSSSSSDS"},
+    {"one_whose_speed_is_not_known_says_nothing_of_it", "pwwswsu", "SSSSDDS"},
+    {"after_a_minute_without_one_it_is_tried_again", "pwww:w:u", "SSSDSDSS"},
+    {"slow_or_not_it_goes_offline_for_failures", "pwwwff.f", "SSSDDDDO"},
+    {"slow_answers_end_a_trial_as_others_do", "pfff.....w.....", "SSDOOOOORRRRRRS"},
 };
+
+Evidence evidence_for(char letter) {
+  switch (letter) {
+    case 'p': return Evidence::probe_passed;
+    case 'P': return Evidence::probe_failed;
+    case 's': return Evidence::request_served;
+    case 'u': return Evidence::served_as_usual;
+    case 'w': return Evidence::served_slowly;
+    case '.':
+    case ':': return Evidence::time_passed;
+    default: return Evidence::request_failed;
+  }
+}
+
+Duration time_for(char letter) { return seconds(letter == ':' ? 60 : letter == '.' ? 1 : 0); }
 
 char letter(Health health) {
   switch (health) {
@@ -68,13 +90,8 @@ TEST(Health, follows_the_evidence) {
     std::string states;
     for (const char c : test.evidence) {
       const Health before = tracker.state();
-      if (c == '.') now += seconds(1);
-      const auto evidence = c == 'p'   ? Evidence::probe_passed
-                            : c == 'P' ? Evidence::probe_failed
-                            : c == 's' ? Evidence::request_served
-                            : c == '.' ? Evidence::time_passed
-                                       : Evidence::request_failed;
-      const auto step = tracker.observe(evidence, c == 'l', now);
+      now += time_for(c);
+      const auto step = tracker.observe(evidence_for(c), c == 'l', now);
       EXPECT_EQ(step.has_value(), before != tracker.state()) << test.name << ": a change is reported, nothing else is";
       if (step) {
         EXPECT_EQ(step->from, before) << test.name;
@@ -89,34 +106,47 @@ TEST(Health, follows_the_evidence) {
 HealthTracker tracker_after(std::string_view evidence, Mono& now) {
   HealthTracker tracker{HealthSettings{}};
   for (const char c : evidence) {
-    if (c == '.') now += seconds(1);
-    tracker.observe(c == 'p'   ? Evidence::probe_passed
-                    : c == 'P' ? Evidence::probe_failed
-                    : c == 's' ? Evidence::request_served
-                    : c == '.' ? Evidence::time_passed
-                               : Evidence::request_failed,
-                    false, now);
+    now += time_for(c);
+    tracker.observe(evidence_for(c), false, now);
   }
   return tracker;
 }
 
-TEST(Health, row_114_admits_one_then_ever_more) {
+// What it admits in each second of its ramp, with so many slots.
+std::string ramp(std::size_t slots) {
   Mono now = Mono{} + std::chrono::hours(1);
   HealthTracker tracker = tracker_after("pfff.....", now);
-  EXPECT_EQ(tracker.admission_limit(now), 1U);
+  EXPECT_EQ(tracker.admission_limit(slots, now), 1U);
   tracker.observe(Evidence::request_served, false, now);
   std::string limits;
-  for (int step = 0; step < 5; ++step, now += seconds(1)) limits += std::to_string(tracker.admission_limit(now)) + " ";
-  EXPECT_EQ(limits, "2 4 8 16 32 ");
+  for (int step = 0; step < 5; ++step, now += seconds(1)) {
+    limits += std::to_string(tracker.admission_limit(slots, now)) + " ";
+  }
   tracker.observe(Evidence::time_passed, false, now);
-  EXPECT_GT(tracker.admission_limit(now), 1'000'000U);
+  EXPECT_GT(tracker.admission_limit(slots, now), 1'000'000U);
+  return limits;
+}
+
+TEST(Health, row_114_admits_one_then_a_growing_share_of_its_slots) {
+  EXPECT_EQ(ramp(12), "2 4 6 8 10 ");
+  EXPECT_EQ(ramp(4), "1 2 2 3 4 ");
+  EXPECT_EQ(ramp(96), "16 32 48 64 80 ");
+  EXPECT_EQ(ramp(1), "1 1 1 1 1 ");
+  EXPECT_EQ(ramp(0), "1 1 1 1 1 ");  // no model is there yet
 }
 
 TEST(Health, admits_nothing_while_offline_and_less_weight_while_degraded) {
   Mono now = Mono{} + std::chrono::hours(1);
-  EXPECT_EQ(tracker_after("pPPP", now).admission_limit(now), 0U);
-  EXPECT_EQ(tracker_after("pPP", now).weight_factor(), 0.25);
-  EXPECT_EQ(tracker_after("p", now).weight_factor(), 1.0);
+  EXPECT_EQ(tracker_after("pPPP", now).admission_limit(4, now), 0U);
+  EXPECT_EQ(tracker_after("pPP", now).weight_factor(false), 0.25);
+  EXPECT_EQ(tracker_after("p", now).weight_factor(false), 1.0);
+}
+
+TEST(Health, slowness_is_not_counted_twice_where_speed_counts_already) {
+  Mono now = Mono{} + std::chrono::hours(1);
+  EXPECT_EQ(tracker_after("pwww", now).weight_factor(false), 0.25);
+  EXPECT_EQ(tracker_after("pwww", now).weight_factor(true), 1.0);
+  EXPECT_EQ(tracker_after("pwwwff", now).weight_factor(true), 0.25);
 }
 
 // How long it stays offline after requests failed `times` times, one outage right after the other.
@@ -167,6 +197,7 @@ TEST(Health, says_why) {
   EXPECT_EQ(name(tracker_after("pfff.....", now).why()), "interval_over");
   EXPECT_EQ(name(tracker_after("pfffPPP", now).why()), "probes_failed");
   EXPECT_EQ(name(tracker_after("pPPp", now).why()), "clean_again");
+  EXPECT_EQ(name(tracker_after("pwww", now).why()), "answers_slow");
 }
 
 }  // namespace

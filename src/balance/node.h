@@ -22,6 +22,13 @@ namespace drover::balance {
 // After so many starts with the old options a claimed runner is left to become idle.
 inline constexpr unsigned kStartsPastClaim = 16;
 
+// What is done about a slot that has leaked (leak.h).
+enum class Leak : std::uint8_t {
+  none,
+  emptying,   // what was sent there is taken back; nothing new starts
+  unloading,  // nothing of ours runs there
+};
+
 struct Runner {
   Runner(Node& its_node, RunnerKey runner_key, const SlotSetting& setting)
       : node(&its_node), key(runner_key), slots(setting) {}
@@ -38,11 +45,16 @@ struct Runner {
   std::uint64_t seen_context = 0;  // and its tokens there
   Mono known_at{};                 // when we saw it loaded or gone ourselves: polls asked for earlier know less
   Mono no_load_until{};            // a load has just failed
-  Request* claimant = nullptr;     // waits for it with other options
+  Leak leak = Leak::none;
+  UnloadToken unload{};         // while unloading
+  Mono no_unload_until{};       // it was unloaded for a leaked slot
+  Mono answered_at{};           // when the last whole answer came
+  Request* claimant = nullptr;  // waits for it with other options
   unsigned starts_past_claim = 0;
 
   // What the estimates know of it (estimate.h).
   SpeedEstimate speed;
+  Pace pace;
   FadingMean load_time{0};  // seconds
   CacheId cache = kNoCache;
   Request* running = nullptr;  // the first of those that run here
@@ -91,7 +103,15 @@ struct Node {
 
   void changed() { ++version; }
   bool usable() const { return !removed && !draining && health.state() != Health::offline; }
-  bool admits(Mono now) const { return !health.limits() || in_flight - stragglers < health.admission_limit(now); }
+  bool admits(Mono now) const {
+    return !health.limits() || in_flight - stragglers < health.admission_limit(slots_in_memory(), now);
+  }
+  // Of all models that are there.
+  std::size_t slots_in_memory() const {
+    std::size_t slots = 0;
+    for (const auto& [key, runner] : runners) slots += runner.resident ? runner.slots.slots() : 0;
+    return slots;
+  }
   void begin_recovery() {
     ++recoveries;
     stragglers = in_flight;

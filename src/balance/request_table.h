@@ -57,6 +57,7 @@ struct Request {
   unsigned recoveries_at_start = 0;  // Node::recoveries at that time
   std::size_t batch_at_start = 0;    // in flight on the node, itself included
   PrefixIndex::Found found;          // what of its prompt was expected in the cache
+  Mono silent_at{};                  // it had no byte yet then
   Mono expected_end;                 // by the estimate; its start if there was none
 
   bool may_use(NodeId id) const;  // neither excluded nor another than the pinned one

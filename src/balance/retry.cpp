@@ -30,6 +30,7 @@ Retry retry_after(const Error& error, const Attempt& attempt) {
       if (!repeatable) return Retry::no;
       return attempt.reused_connection ? Retry::same_node : Retry::requeue;
 
+    case ErrorCode::slot_leaked:  // it was never begun
     case ErrorCode::server_busy: return repeatable ? Retry::requeue : Retry::no;
     case ErrorCode::model_absent: return repeatable ? Retry::other_node : Retry::no;
     case ErrorCode::runner_died: return repeatable && attempt.runner_deaths <= 1 ? Retry::other_node : Retry::no;

@@ -13,7 +13,8 @@ enum class Retry : std::uint8_t {
   no,
   same_node,   // a pooled connection had gone stale: once more over a fresh one; the slot is kept
   other_node,  // submit with RetryKind::budgeted and this node excluded
-  requeue,     // the node was lost or busy loading: submit with RetryKind::lost_node at the old arrival time
+  requeue,     // the node was lost, busy loading, or began nothing: submit with RetryKind::lost_node at the old arrival
+               // time
 };
 std::string_view name(Retry retry);
 

@@ -29,6 +29,7 @@ constexpr RetryCase kCases[] = {
     {"row_4_end_before_the_head", ErrorCode::closed, kRequeue, kSame, kNo},
     {"row_5_silence", ErrorCode::response_timed_out, kNo, kNo, kNo},
     {"row_11_server_busy", ErrorCode::server_busy, kRequeue, kRequeue, kNo},
+    {"a_slot_leaked", ErrorCode::slot_leaked, kRequeue, kRequeue, kNo},
     {"row_13_any_other_refusal", ErrorCode::refused_by_node, kNo, kNo, kNo},
     {"row_14_model_deleted_meanwhile", ErrorCode::model_absent, kOther, kOther, kNo},
     {"the_runner_died", ErrorCode::runner_died, kOther, kOther, kNo},

@@ -29,11 +29,18 @@ bool last_capable(const Node& node) {
 // Health follows the evidence; where it changes, requests may start, or must go elsewhere.
 void note(Dispatcher& dispatcher, Node& node, Evidence evidence, Mono now, Actions& actions) {
   const bool last = evidence == Evidence::request_failed && last_capable(node);
+  const HealthReason why = node.health.why();
   const auto step = node.health.observe(evidence, last, now);
+  if (step || node.health.why() != why) node.changed();  // its weight goes by both
   if (!step) return;
-  node.changed();
-  if (step->to == Health::recovering) node.begin_recovery();
+  if (why == HealthReason::answers_slow && step->to == Health::stable) {
+    for (auto& [key, runner] : node.runners) runner.pace.restore(runner.speed);
+  }
   actions.push_back(HealthChange{.node = node.spec.id, .from = step->from, .to = step->to, .why = step->why});
+  if (step->to == Health::recovering) {
+    node.begin_recovery();
+    if (dispatcher.settings.health.trial) dispatcher.start_trial(node, now, actions);
+  }
   if (step->to == Health::offline) {
     dispatcher.reroute(node, now, actions);
   } else {
@@ -47,6 +54,11 @@ void drop_if_gone(Dispatcher& dispatcher, Node& node) {
 
 // A slot of `runner` is free: who waits for it? And what hung on that slot may be forgotten.
 void settle(Dispatcher& dispatcher, Node& node, Runner& runner, Lane& lane, Mono now, Actions& actions) {
+  if (runner.leak == Leak::emptying && runner.in_flight == 0) {
+    runner.leak = Leak::unloading;
+    runner.unload = UnloadToken{++dispatcher.unloads};
+    actions.push_back(Unload{.token = runner.unload, .node = node.spec.id, .model = lane.model});
+  }
   dispatcher.dispatch_runner(node, runner, now, actions);
   drop_if_unused(dispatcher, node, runner);
   drop_if_gone(dispatcher, node);
@@ -152,6 +164,11 @@ void Scheduler::probed(NodeId id, const ProbeResult& result, Mono now, Actions& 
   note(*dispatcher_, found->second, evidence, now, actions);
 }
 
+bool Scheduler::try_node(NodeId id, Mono now, Actions& actions) {
+  const auto found = dispatcher_->nodes.find(id);
+  return found != dispatcher_->nodes.end() && dispatcher_->start_trial(found->second, now, actions);
+}
+
 void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
   const auto found = dispatcher_->nodes.find(id);
   if (found == dispatcher_->nodes.end()) return;
@@ -235,9 +252,14 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   CHECK(request != nullptr && request->node != nullptr && request->node->spec.id == node_id);
   Node& node = *request->node;
   Runner& runner = *request->runner;
+  if (outcome.kind == Outcome::Kind::ok) {
+    runner.answered_at = now;
+    if (runner.leak == Leak::emptying) runner.leak = Leak::none;  // it does answer
+  }
+  std::optional<double> times_usual;
   if (durations && outcome.kind == Outcome::Kind::ok) {
     learn_slots(*request, *durations, now);
-    learn(*request, *durations, dispatcher_->prefixes);
+    times_usual = learn(*request, *durations, dispatcher_->prefixes);
   }
 
   if (outcome.kind == Outcome::Kind::node_failed) {
@@ -256,7 +278,11 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   Lane& lane = *request->lane;
   dispatcher_->stop(*request, tokens_taken(*request, outcome, durations, now), now);
   dispatcher_->forget(*request);
-  const auto evidence = evidence_of(outcome);
+  auto evidence = evidence_of(outcome);
+  if (times_usual && evidence == Evidence::request_served) {
+    const bool slow = *times_usual >= dispatcher_->settings.health.slow_factor;
+    evidence = slow ? Evidence::served_slowly : Evidence::served_as_usual;
+  }
   if (evidence && !stale) note(*dispatcher_, node, *evidence, now, actions);
   settle(*dispatcher_, node, runner, lane, now, actions);
 }
@@ -276,6 +302,31 @@ void Scheduler::cancelled(RequestId id, Mono now, Actions& actions) {
   dispatcher_->leave_line(*request);
   dispatcher_->forget(*request);
   dispatcher_->dispatch_lane(lane, now, actions);  // it may have stood before others, or held a claim
+}
+
+bool Scheduler::waits_in_vain(RequestId id, Mono now) {
+  Request* request = dispatcher_->requests.find(id);
+  return request != nullptr && request->node != nullptr &&
+         balance::waits_in_vain(*request, dispatcher_->settings.leak, now);
+}
+
+void Scheduler::unloaded(UnloadToken token, bool done, Mono now, Actions& actions) {
+  for (auto& [id, node] : dispatcher_->nodes) {
+    const auto found = std::ranges::find_if(node.runners, [&](const auto& entry) {
+      return entry.second.leak == Leak::unloading && entry.second.unload == token;
+    });
+    if (found == node.runners.end()) continue;
+    Runner& runner = found->second;
+    runner.leak = Leak::none;
+    runner.no_unload_until = after(now, dispatcher_->settings.leak.pause);
+    if (done) {
+      node.set_resident(runner, false);
+      runner.known_at = now;
+    }
+    node.changed();
+    dispatcher_->reroute(node, now, actions);
+    return;
+  }
 }
 
 void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Actions& actions) {
@@ -303,6 +354,7 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
     if (never_reached(*outcome.failed)) note(*dispatcher_, node, Evidence::request_failed, now, actions);
   }
   dispatcher_->reroute(node, now, actions);
+  dispatcher_->dispatch_lane(*load.lane, now, actions);  // which the node may serve no more
   drop_if_unused(*dispatcher_, node, runner);
   dispatcher_->forget_if_empty(*load.lane);
 }

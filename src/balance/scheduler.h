@@ -51,6 +51,8 @@ class Scheduler {
   // it.
   void observe_inventory(NodeId node, std::span<const ModelOnNode> models, Mono asked, Mono now, Actions& actions);
   void probed(NodeId node, const ProbeResult& result, Mono now, Actions& actions);
+  // Begins a Trial there, whatever its health. False: it is offline, or no model in its memory has a free slot.
+  bool try_node(NodeId node, Mono now, Actions& actions);
   // 'server busy': its load queue is full. No loads there for a while; its warm models go on.
   void load_saturated(NodeId node, Mono now, Actions& actions);
 
@@ -61,6 +63,11 @@ class Scheduler {
   // The client left while it waited: out of the line, or, if a grant is already on its way, its slot is free again and
   // the grant void. A request that was refused meanwhile is unknown here, which is no error.
   void cancelled(RequestId request, Mono now, Actions& actions);
+  // To be asked each few seconds for a request that runs and has had no byte of its answer. True: it waits in vain
+  // (leak.h): finished() and submit() again.
+  bool waits_in_vain(RequestId request, Mono now);
+  // The end of an Unload; `done`: the model is gone, or will be. Unknown tokens are ignored.
+  void unloaded(UnloadToken token, bool done, Mono now, Actions& actions);
   // The end of a Load. Unknown tokens (of nodes removed meanwhile) are ignored.
   void loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Actions& actions);
 

@@ -138,6 +138,13 @@ class Fleet {
     if (load.need.context != 0) options += fmt::format(" for {} tokens", load.need.context);
     return fmt::format("load {}: {}{} on {}", load.token.value, load.model, options, load.node.value);
   }
+  static std::string line(const Trial& trial) {
+    return fmt::format("trial {}: {} on {}", trial.request.value - kFirstOwnRequest.value, trial.model,
+                       trial.node.value);
+  }
+  static std::string line(const Unload& unload) {
+    return fmt::format("unload {}: {} on {}", unload.token.value, unload.model, unload.node.value);
+  }
   static std::string line(const HealthChange& change) {
     return fmt::format("{}: {} to {} ({})", change.node.value, name(change.from), name(change.to), name(change.why));
   }

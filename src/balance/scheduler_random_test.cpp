@@ -90,6 +90,7 @@ class Observer {
     settings.policy = PolicyKind::least_connections;
     settings.max_queue = 40;
     settings.queue_timeout = seconds(60);
+    settings.health.trial = true;
     return settings;
   }
   std::string some_model() { return std::string(1, static_cast<char>('a' + random_.below(kModels))); }
@@ -232,6 +233,7 @@ class Observer {
       again.retry = random_.chance(0.7) ? RetryKind::lost_node : RetryKind::budgeted;
       resubmit = random_.chance(0.8);
     }
+    if (trials_.erase(id) > 0) resubmit = false;
     running_.erase(entry);
     scheduler_.finished(id, running.node, outcome, durations, now_, actions_);
     take_actions();
@@ -348,6 +350,14 @@ class Observer {
     EXPECT_LE(loads_of(load.model), settings_.parallel_loads) << where() << "too many loads of one model";
     ++loads_;
   }
+  void take(const Trial& trial) {
+    const SeenNode& node = seen_[trial.node.value];
+    EXPECT_TRUE(!node.draining && !node.removed && !node.load) << where();
+    ASSERT_TRUE(node.serves.contains(trial.model)) << where();
+    trials_.insert(trial.request);
+    running_[trial.request] = {trial.node, node.serves.at(trial.model), {}, trial.model};
+  }
+  void take(const Unload&) { ADD_FAILURE() << where() << "nobody said that a request waits in vain"; }
   void take(const HealthChange& change) {
     SeenNode& node = seen_[change.node.value];
     EXPECT_EQ(node.health, change.from) << where();
@@ -466,6 +476,7 @@ class Observer {
   std::map<RequestId, Waiting> waiting_;
   std::map<RequestId, Submission> submissions_;  // of those that wait
   std::map<RequestId, Running> running_;
+  std::set<RequestId> trials_;  // of those that run
   std::map<std::uint64_t, SeenNode> seen_;
   std::map<LoadToken, RunnerKey> load_runners_;
   std::map<LoadToken, std::string> load_models_;

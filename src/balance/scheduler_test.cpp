@@ -653,7 +653,7 @@ TEST(Scheduler, never_ejects_the_last_capable_node_for_its_requests) {
   EXPECT_EQ(fleet.node_state(0).why, HealthReason::last_capable);
 }
 
-TEST(Scheduler, row_114_a_recovering_node_gets_one_request_then_ever_more) {
+TEST(Scheduler, row_114_a_recovering_node_gets_one_request_then_ever_more_of_its_slots) {
   Fleet fleet;
   for (std::uint64_t id = 0; id < 2; ++id) {
     fleet.node(id, 8);
@@ -670,7 +670,9 @@ TEST(Scheduler, row_114_a_recovering_node_gets_one_request_then_ever_more) {
   fleet.ends(9, 0);
   EXPECT_EQ(fleet.node_state(0).in_flight, 2U);
   fleet.passes(seconds(1));
-  EXPECT_EQ(fleet.node_state(0).in_flight, 4U);
+  EXPECT_EQ(fleet.node_state(0).in_flight, 3U);
+  fleet.passes(seconds(3));
+  EXPECT_EQ(fleet.node_state(0).in_flight, 7U);
   fleet.passes(seconds(1));
   EXPECT_EQ(fleet.node_state(0).in_flight, 8U);
 }
@@ -690,6 +692,74 @@ TEST(Scheduler, requests_that_hang_since_an_outage_do_not_block_the_recovery) {
   EXPECT_EQ(fleet.submit(4, "a"), "queued 1") << "one at a time";
   fleet.ends(3, 0);
   EXPECT_EQ(fleet.node_state(0).in_flight, 2U);
+}
+
+SchedulerSettings with_trials() {
+  SchedulerSettings settings = by_counts();
+  settings.health.trial = true;
+  return settings;
+}
+constexpr std::uint64_t kOwn = kFirstOwnRequest.value;
+
+TEST(Scheduler, row_107_a_trial_of_its_own_begins_a_recovery) {
+  Fleet fleet(with_trials());
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 12);
+    fleet.has(id, {"a*"});
+  }
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  for (std::uint64_t id = 1; id <= 30; ++id) fleet.submit(id, "a");
+  fleet.said();
+  fleet.probe_passes(0);
+  fleet.probe_passes(0);
+  EXPECT_EQ(fleet.said(), "0: offline to recovering (probes_passed); trial 0: a on 0");
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.said(), "") << "nobody else before it has ended";
+  fleet.ends(kOwn, 0);
+  EXPECT_EQ(fleet.said(), "grant 13 on 0; grant 14 on 0");
+}
+
+TEST(Scheduler, a_trial_that_fails_spares_the_clients) {
+  Fleet fleet(with_trials());
+  for (std::uint64_t id = 0; id < 2; ++id) {
+    fleet.node(id, 4);
+    fleet.has(id, {"a*"});
+  }
+  for (std::uint64_t id = 1; fleet.node_state(0).health != Health::offline; ++id) {
+    if (fleet.submit(id, "a") == "on 0 (least_connections)") fleet.fails(id, 0, ErrorCode::connect_refused);
+  }
+  fleet.said();
+  fleet.passes(seconds(5));
+  EXPECT_EQ(fleet.said(), "0: offline to recovering (interval_over); trial 0: a on 0");
+  fleet.fails(kOwn, 0, ErrorCode::protocol);
+  EXPECT_EQ(fleet.said(), "0: recovering to offline (requests_failed)");
+  fleet.passes(seconds(9));
+  EXPECT_EQ(fleet.said(), "");
+  fleet.passes(seconds(1));
+  EXPECT_EQ(fleet.said(), "0: offline to recovering (interval_over); trial 1: a on 0");
+  fleet.ends(kOwn + 1, 0, {.kind = Outcome::Kind::client_cancelled});
+  EXPECT_EQ(fleet.said(), "");
+  EXPECT_EQ(fleet.node_state(0).health, Health::recovering) << "it said nothing: the next request shows";
+}
+
+TEST(Scheduler, a_trial_never_loads_a_model_nor_takes_a_slot_that_is_not_there) {
+  Fleet fleet(with_trials());
+  fleet.node(0, 1);
+  fleet.has(0, {"a", "b*"});
+  EXPECT_EQ(fleet.submit(1, "b"), "on 0 (only_one)");
+  const auto tried = [&] {
+    Actions actions;
+    return fleet.scheduler.try_node(NodeId{0}, fleet.now, actions);
+  };
+  EXPECT_FALSE(tried());
+  fleet.ends(1, 0);
+  EXPECT_TRUE(tried());
+  EXPECT_EQ(fleet.submit(2, "b"), "queued 1");
+  fleet.ends(kOwn, 0);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+  fleet.ends(2, 0);
+  for (int i = 0; i < 3; ++i) fleet.probe_fails(0);
+  EXPECT_FALSE(tried()) << "offline";
 }
 
 // ---- the fleet changes

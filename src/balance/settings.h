@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "balance/health.h"
+#include "balance/leak.h"
 #include "balance/policy.h"
 #include "balance/priority.h"
 #include "balance/retry_budget.h"
@@ -40,6 +41,7 @@ struct SchedulerSettings {
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;
   HealthSettings health;
+  LeakSettings leak;
   PolicyKind policy = PolicyKind::earliest_finish;
   std::vector<RouteSettings> routes{};                     // the first that fits a model; `policy` for all others
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time

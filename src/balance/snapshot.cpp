@@ -14,6 +14,7 @@ RunnerSnapshot runner_snapshot(const Runner& runner) {
           .slots = runner.slots.slots(),
           .automatic_slots = runner.slots.automatic(),
           .in_flight = runner.in_flight,
+          .leaked = runner.leak != Leak::none,
           .context = runner.context.tokens(),
           .need = runner.need};
 }

@@ -18,6 +18,7 @@ struct RunnerSnapshot {
   unsigned slots = 1;
   bool automatic_slots = true;
   unsigned in_flight = 0;
+  bool leaked = false;  // a slot has leaked there: nothing starts until it is unloaded (leak.h)
   std::uint64_t context = 0;
   std::optional<LoadNeed> need{};  // what it was loaded with, if we did it
 };

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 
 #include "balance/slots.h"
 
@@ -21,25 +22,34 @@ struct SpeedSample {
 
 class SpeedEstimate {
  public:
+  // `fade`: what an answer counts for when one more has come.
+  explicit SpeedEstimate(double fade = 0.85) : fade_(fade) {}
   void observe(const SpeedSample& sample);
+  // Of one answer: seconds a token.
+  void observe_token(double time, double batch);
 
   bool knows_reading() const { return reads_ > 0; }
   bool knows_writing() const { return answers_ > 0; }
   // Seconds; of nothing known, what a small card would do.
   double read_time() const { return read_time_; }  // a token of a prompt
   double token_time(double batch) const;           // from one token of an answer to the next
+  std::size_t answers() const { return answers_; }
+  double mean_batch() const { return mean_batch_; }
+  // All times are to be taken for so many times as long.
+  void scale(double factor);
+  // Of so many answers at once something was seen.
+  double known_batch() const;
 
  private:
   static constexpr std::size_t kReads = 8;     // the last, of which the second best counts
   static constexpr double kFewTokens = 32;     // a prompt of fewer says nothing
-  static constexpr double kFade = 0.85;        // what an answer counts for when one more has come
   static constexpr double kOutlier = 4;        // times what is known: the most that is believed
   static constexpr double kPriorSlope = 0.1;   // of the mean: what one more answer at once costs
   static constexpr double kPriorWeight = 0.5;  // answers that this counts for
 
   void observe_read(double time);
-  void observe_token(double time, double batch);
 
+  double fade_;
   std::array<double, kReads> last_reads_{};
   std::size_t reads_ = 0;
   double read_time_ = 0.001;
@@ -49,6 +59,24 @@ class SpeedEstimate {
   double mean_batch_ = 1;
   double batch_variance_ = 0;
   double covariance_ = 0;
+};
+
+// How long the answers of a runner take, compared with what has been usual there for a long time.
+class Pace {
+ public:
+  // How many times as long as usual a token of this answer took; nullopt: the answer is too short, or too little is
+  // known of what is usual. From now on it is a part of that.
+  std::optional<double> compare(const SpeedSample& sample);
+  // What was learned of its slowness is forgotten: it is taken to be as fast as usual.
+  void restore(SpeedEstimate& speed) const;
+
+ private:
+  static constexpr double kFade = 0.99;      // of a hundred answers
+  static constexpr std::size_t kEnough = 8;  // answers that make a habit
+  static constexpr double kFewTokens = 8;    // an answer of fewer says nothing
+  static constexpr double kMost = 1.25;      // times as long as usual: what a slower one counts for
+
+  SpeedEstimate usual_{kFade};
 };
 
 // A mean in which older values count less and less; the first ones as much as each other.

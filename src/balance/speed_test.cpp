@@ -51,6 +51,42 @@ TEST(Speed, one_bad_answer_is_not_believed_and_ten_are) {
   EXPECT_DOUBLE_EQ(speed.read_time(), 0.004);
 }
 
+std::optional<double> compare(Pace& pace, double write, double batch = 1) {
+  return pace.compare(answer(0.001, write, batch));
+}
+
+TEST(Pace, needs_a_few_answers_to_know_what_is_usual) {
+  Pace pace;
+  for (int i = 0; i < 8; ++i) EXPECT_FALSE(compare(pace, 0.03));
+  EXPECT_NEAR(compare(pace, 0.03).value(), 1, 0.01);
+  EXPECT_NEAR(compare(pace, 0.12).value(), 4, 0.1);
+}
+
+TEST(Pace, what_is_slow_for_long_becomes_usual) {
+  Pace pace;
+  for (int i = 0; i < 50; ++i) compare(pace, 0.03);
+  for (int i = 0; i < 50; ++i) EXPECT_GT(compare(pace, 0.12).value(), 2.5);
+  for (int i = 0; i < 500; ++i) compare(pace, 0.12);
+  EXPECT_LT(compare(pace, 0.12).value(), 1.5);
+}
+
+TEST(Pace, a_node_that_is_busier_than_ever_is_not_slow) {
+  Pace pace;
+  for (int i = 0; i < 50; ++i) compare(pace, 0.03);
+  // Answers take turns: the time of a token grows with their number.
+  for (int batch = 2; batch <= 8; ++batch) {
+    for (int i = 0; i < 10; ++i) EXPECT_LT(compare(pace, 0.03 * batch, batch).value(), 2.5) << batch;
+  }
+}
+
+TEST(Pace, a_short_answer_says_nothing) {
+  Pace pace;
+  for (int i = 0; i < 50; ++i) compare(pace, 0.03);
+  SpeedSample sample = answer(0.001, 1);
+  sample.durations.eval_tokens = 4;
+  EXPECT_FALSE(pace.compare(sample));
+}
+
 TEST(Speed, small_answers_say_nothing) {
   SpeedEstimate speed;
   speed.observe(

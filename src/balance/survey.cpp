@@ -20,6 +20,7 @@ Readiness readiness(const Lane& lane, const Place& place, LoadNeed need, const S
   if (node.load && node.load->runner == &runner) {
     return lane.suffices(runner, node.load->need, need) ? Readiness::busy : Readiness::blocked;
   }
+  if (runner.leak != Leak::none) return Readiness::blocked;
   const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
   if (runner.resident && lane.suffices(runner, runner.need, need)) {
     const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
@@ -62,7 +63,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   candidate.slots = runner.slots.slots();
   candidate.in_flight = runner.in_flight;
   candidate.node_in_flight = node.in_flight;
-  candidate.weight = node.spec.weight * node.health.weight_factor();
+  candidate.weight = node.spec.weight * node.health.weight_factor(priced);
   candidate.identity = node.spec.identity;
 
   place.version = node.version;
@@ -71,7 +72,8 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   place.free_slot = candidate.readiness == Readiness::ready;
   place.loadable = false;
   if (there && !place.free_slot && !(node.load && node.load->runner == &runner)) {
-    place.free_slot = runner.resident && runner.in_flight < runner.slots.slots() && node.admits(now);
+    place.free_slot =
+        runner.resident && runner.leak == Leak::none && runner.in_flight < runner.slots.slots() && node.admits(now);
     place.loadable = !runner.resident || !lane.suffices(runner, runner.need, {});
   }
   if (!priced || !there) return;

@@ -17,6 +17,7 @@ std::string_view name(ErrorCode code) {
     case ErrorCode::server_busy: return "server_busy";
     case ErrorCode::model_absent: return "model_absent";
     case ErrorCode::runner_died: return "runner_died";
+    case ErrorCode::slot_leaked: return "slot_leaked";
     case ErrorCode::refused_by_node: return "refused_by_node";
     case ErrorCode::config: return "config";
     case ErrorCode::system: return "system";

@@ -24,6 +24,7 @@ enum class ErrorCode : std::uint8_t {
   server_busy,         // node: its load queue is full
   model_absent,        // node: 404 for a model it was believed to hold
   runner_died,         // node: 500 whose text says that the runner died or ran out of memory
+  slot_leaked,         // node: it starts nothing although it has a slot free
   refused_by_node,     // node: any other 4xx or 5xx; would answer the same again
   config,              // a setting is wrong
   system,              // an operating system call failed

@@ -17,6 +17,7 @@ std::string why_words(std::string_view why) {
   if (why == "error_ratio") return "too many requests failed";
   if (why == "last_capable") return "failing, but nobody else has its model";
   if (why == "interval_over") return "on trial after an outage";
+  if (why == "answers_slow") return "slower than it was";
   if (why == "probes_passed") return "answers again";
   std::string words(why);
   std::ranges::replace(words, '_', ' ');

@@ -292,10 +292,15 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
                   hours(24));
   binder.duration({"probe_interval", "of /api/version and /api/ps"}, timeouts.probe_interval, milliseconds(100),
                   hours(1));
+  binder.duration({"probe_again", "of a node that failed its last probe or is not back in service"},
+                  timeouts.probe_again, milliseconds(100), hours(1));
   binder.duration({"tags_interval", "of /api/tags, which is dear to a node"}, timeouts.tags_interval, milliseconds(100),
                   hours(24));
   binder.duration({"refresh_wait", "for news of an unknown model before 404"}, timeouts.refresh_wait, milliseconds(0),
                   minutes(1));
+  binder.duration({"trial", "for the answer of a node on trial"}, timeouts.trial, seconds(1), hours(1));
+  binder.duration({"leaked_slot", "of a model in memory on which nothing starts; 0s: for ever"}, timeouts.leaked_slot,
+                  seconds(0), hours(24));
   binder.duration({"load", "for a model to be loaded"}, timeouts.load, seconds(1), hours(24));
 }
 
@@ -316,6 +321,10 @@ void bind_health(Binder& binder, HealthThresholds& health) {
   binder.duration({"open", "offline at least so long; doubles with each time"}, health.open, milliseconds(100),
                   hours(1));
   binder.duration({"longest_open", "to which it doubles"}, health.longest_open, milliseconds(100), hours(24));
+  binder.flag({"trial", "begin a recovery with a small request of the gateway's own"}, health.trial);
+  binder.whole({"slow_answers", "slow ones in a row that shed load; 0: none do"}, health.slow_answers, 0, 1000);
+  binder.whole({"slow_percent", "of the usual time a token, from which on an answer is slow"}, health.slow_percent, 110,
+               10'000);
 }
 
 }  // namespace

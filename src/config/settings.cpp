@@ -130,6 +130,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.attempts = settings.retry.attempts;
   scheduler.retry_budget.share = settings.retry.budget_percent / 100.0;
   scheduler.retry_budget.least = settings.retry.budget_floor;
+  scheduler.leak.patience = settings.timeouts.leaked_slot;
   scheduler.health.rise = settings.health.rise;
   scheduler.health.fall = settings.health.fall;
   scheduler.health.consecutive_failures = settings.health.failures;
@@ -137,6 +138,9 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.health.offline_ratio = settings.health.offline_percent / 100.0;
   scheduler.health.open_interval = settings.health.open;
   scheduler.health.longest_open_interval = settings.health.longest_open;
+  scheduler.health.trial = settings.health.trial;
+  scheduler.health.slow_answers = settings.health.slow_answers;
+  scheduler.health.slow_factor = settings.health.slow_percent / 100.0;
   scheduler.policy = settings.policy;
   scheduler.routes = settings.routes;
   return scheduler;

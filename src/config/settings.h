@@ -53,8 +53,11 @@ struct Timeouts {
   Duration request = std::chrono::minutes(30);
   Duration drain = std::chrono::seconds(30);
   Duration probe_interval = std::chrono::seconds(5);
+  Duration probe_again = std::chrono::seconds(1);  // of a node that failed its last probe or is not back yet
   Duration tags_interval = std::chrono::seconds(30);
   Duration refresh_wait = std::chrono::seconds(1);  // for a refresh, before an unknown model is a 404
+  Duration trial = std::chrono::seconds(30);        // for the answer of a node on trial
+  Duration leaked_slot = std::chrono::minutes(1);   // nothing starts on a model in memory; 0: never looked for
   Duration load = std::chrono::minutes(30);         // of a model, through the gateway's own connection
 
   friend bool operator==(const Timeouts&, const Timeouts&) = default;
@@ -77,6 +80,9 @@ struct HealthThresholds {
   unsigned offline_percent = 50;            // none come
   Duration open = std::chrono::seconds(5);  // offline at least so long; doubles each time up to `longest_open`
   Duration longest_open = std::chrono::seconds(60);
+  bool trial = true;            // a recovery begins with a small request of the gateway's own
+  unsigned slow_answers = 3;    // in a row that degrade a node; 0: none do
+  unsigned slow_percent = 250;  // of the usual time a token: such an answer is slow
 
   friend bool operator==(const HealthThresholds&, const HealthThresholds&) = default;
 };

@@ -212,6 +212,23 @@ Result<ShowInfo> parse_show_answer(std::string_view body) {
   return info;
 }
 
+Result<void> check_generation(std::string_view body) {
+  const auto answer = parse_json(body);
+  if (!answer || !answer->is_object()) return broken("no JSON object");
+  const bool text = member(*answer, "response") != nullptr && member(*answer, "response")->is_string();
+  if (!text || !flag_at(*answer, "done") || read_count(*answer, "eval_count") == 0) return broken("no whole answer");
+  return {};
+}
+
+Result<void> check_embedding(std::string_view body) {
+  const auto answer = parse_json(body);
+  if (!answer || !answer->is_object()) return broken("no JSON object");
+  const Json* vectors = member(*answer, "embeddings");
+  const bool any = vectors != nullptr && vectors->is_array() && !vectors->empty() && vectors->front().is_array();
+  if (!any || vectors->front().empty() || !vectors->front().front().is_number()) return broken("no vector of numbers");
+  return {};
+}
+
 bool version_less(std::string_view a, std::string_view b) {
   const Version left = read_version(a), right = read_version(b);
   if (left.numbers != right.numbers) return left.numbers < right.numbers;

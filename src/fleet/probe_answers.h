@@ -76,6 +76,11 @@ struct ShowInfo {
 // Errors (protocol): no JSON object.
 Result<ShowInfo> parse_show_answer(std::string_view body);
 
+// POST /api/generate, not streamed, and POST /api/embed, as a trial of the node. Errors (protocol): not the end of an
+// answer that has tokens; no vector of numbers.
+Result<void> check_generation(std::string_view body);
+Result<void> check_embedding(std::string_view body);
+
 // All that a node said when it was last asked. `models` and `running` come at different times (30 s and 5 s).
 struct NodeReport {
   std::string version;

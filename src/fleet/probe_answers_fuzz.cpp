@@ -49,5 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (const auto show = parse_show_answer(body)) {
     CHECK(show->body == body && show->weights.find_first_not_of("0123456789abcdef") == std::string::npos);
   }
+  if (check_generation(body)) CHECK(body.find("eval_count") != std::string_view::npos);
+  if (check_embedding(body)) CHECK(body.find('[') != std::string_view::npos);
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "gateway/admin.h"
 
+#include "base/json.h"
 #include "observe/metrics.h"
 
 namespace drover::gateway {
@@ -56,13 +57,20 @@ net::Task<bool> Admin::answer(wire::ServerConnection& client, const wire::Incomi
   if (verdict.action != guard::OriginVerdict::Action::pass) {
     co_return co_await client.answer(request, {.status = 403, .content_type = kText, .body = "foreign origin"});
   }
+  constexpr std::string_view kNodes = "/api/nodes/", kTrial = "/trial";
+  const std::string_view path = head.path();
+  if (path.starts_with(kNodes) && path.ends_with(kTrial) && path.size() > kNodes.size() + kTrial.size()) {
+    const std::size_t size = path.size() - kNodes.size() - kTrial.size();
+    co_return co_await try_node(client, request, path.substr(kNodes.size(), size));
+  }
   const bool known =
       head.path() == "/livez" || head.path() == "/readyz" || head.path() == "/metrics" || head.path() == "/api/status";
   if (!known) {
     co_return co_await client.answer(request,
                                      {.status = 404,
                                       .content_type = kText,
-                                      .body = "not found; there are /livez, /readyz, /metrics and /api/status\n"});
+                                      .body = "not found; there are /livez, /readyz, /metrics, /api/status and "
+                                              "/api/nodes/NAME/trial\n"});
   }
   if (head.method() != http::Method::get && head.method() != http::Method::head) {
     constexpr std::array<http::Field, 1> allow{{{"Allow", "GET, HEAD"}}};
@@ -80,6 +88,21 @@ net::Task<bool> Admin::answer(wire::ServerConnection& client, const wire::Incomi
   const std::string body = metrics ? pages_.metrics() : pages_.status();
   co_return co_await client.answer(request,
                                    {.content_type = metrics ? observe::kMetricsContentType : kJson, .body = body});
+}
+
+net::Task<bool> Admin::try_node(wire::ServerConnection& client, const wire::Incoming& request, std::string_view node) {
+  if (request.head->method() != http::Method::post) {
+    constexpr std::array<http::Field, 1> allow{{{"Allow", "POST"}}};
+    co_return co_await client.answer(
+        request, {.status = 405, .content_type = kText, .body = "method not allowed\n", .fields = allow});
+  }
+  const auto began = pages_.try_node(node);
+  if (!began) {
+    const std::string text = began.error().detail + "\n";
+    co_return co_await client.answer(request, {.status = 409, .content_type = kText, .body = text});
+  }
+  const std::string text = to_text(Json{{"node", node}, {"trial", "began"}}) + "\n";
+  co_return co_await client.answer(request, {.status = 202, .content_type = kJson, .body = text});
 }
 
 }  // namespace drover::gateway

@@ -1,6 +1,6 @@
 #pragma once
-// The operators' listener: liveness, readiness, metrics and status. A socket and a router of its own: nothing that
-// clients can send reaches it.
+// The operators' listener: liveness, readiness, metrics, status, and trials of nodes. A socket and a router of its own:
+// nothing that clients can send reaches it.
 
 #include <functional>
 #include <memory>
@@ -17,6 +17,7 @@ struct AdminPages {
   std::function<std::string_view()> unready;  // why no request can be taken now; empty: ready
   std::function<std::string()> metrics;
   std::function<std::string()> status;  // JSON
+  std::function<Result<void>(std::string_view node)> try_node;
   std::function<std::shared_ptr<const Published>()> published;
 };
 
@@ -35,6 +36,7 @@ class Admin {
   net::Task<> accept(std::unique_ptr<net::Listener> listener);
   net::Task<> serve_connection(std::unique_ptr<net::Stream> stream);
   net::Task<bool> answer(wire::ServerConnection& client, const wire::Incoming& request);
+  net::Task<bool> try_node(wire::ServerConnection& client, const wire::Incoming& request, std::string_view node);
 
   net::Network& network_;
   AdminPages pages_;

@@ -73,7 +73,7 @@ TEST(Alias, is_listed_shown_and_found_as_a_model) {
 TEST(Alias, of_several_models_shares_requests_by_weight_and_keeps_a_session_with_one) {
   World world(with({{"assistant", {{"big", 3}, {"m", 1}}}}));
   world.nodes[0]->set_models({"m:latest", "big:latest"});
-  world.run_for(31s);
+  world.run_for(36s);  // a listing and a probe interval
   world.nodes[0]->play({{Send{whole(done_line())}}});
   const auto ask = [&](std::string_view session) {
     const auto got = world.send(post("/api/chat", R"({"model":"assistant","messages":[{"content":"hi"}]})",
@@ -99,7 +99,7 @@ TEST(Alias, of_several_models_shares_requests_by_weight_and_keeps_a_session_with
 TEST(Alias, of_a_cloud_model_is_refused_as_that_is) {
   World world(with({{"far", {{"big:cloud"}}}}));
   world.nodes[0]->set_models({"big:cloud"});
-  world.run_for(31s);
+  world.run_for(36s);  // a listing and a probe interval
   const auto got = world.send(post("/api/chat", R"({"model":"far","messages":[{}]})", "Connection: close\r\n"));
   ASSERT_TRUE(world.finish());
   EXPECT_EQ(got->field("x-drover-reason"), "cloud_model");
@@ -116,7 +116,7 @@ TEST(Alias, may_be_a_cloud_name_for_a_model_of_ours) {
 TEST(Alias, changes_with_the_settings) {
   World world(with({{"fast", {{"m"}}}}));
   world.nodes[0]->set_models({"m:latest", "big:latest"});
-  world.run_for(31s);
+  world.run_for(36s);  // a listing and a probe interval
   const auto ask = [&](std::string_view name) {
     const auto got = world.send(
         post("/api/chat", fmt::format(R"({{"model":"{}","messages":[{{}}]}})", name), "Connection: close\r\n"));

@@ -30,6 +30,7 @@ api::Reason reason_for(ErrorCode code, std::string_view slug) {
     case ErrorCode::unreachable:
     case ErrorCode::system: return api::Reason::no_backend;
     case ErrorCode::connect_timed_out: return api::Reason::connect_timeout;
+    case ErrorCode::slot_leaked:
     case ErrorCode::response_timed_out: return api::Reason::first_byte_timeout;
     case ErrorCode::timed_out: return api::Reason::deadline;
     case ErrorCode::protocol:
@@ -160,7 +161,7 @@ std::string Attempt::head_for_node(NodeRequest request) {
 }
 
 // A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass
-// only the request's own deadline ends the wait.
+// only the request's own deadline ends the wait, or that its slot has leaked there.
 net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
   int dead_looks = 0;
   while (true) {
@@ -171,6 +172,9 @@ net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
     if (ready.error() != ErrorCode::timed_out) co_return std::unexpected(wire::Failure{ready.error()});
     dead_looks = node_is_alive() ? 0 : dead_looks + 1;
     if (dead_looks >= 2) co_return std::unexpected(wire::Failure{ErrorCode::response_timed_out});
+    if (exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, exchange_.loop().now())) {
+      co_return std::unexpected(wire::Failure{ErrorCode::slot_leaked});
+    }
   }
 }
 

@@ -7,9 +7,9 @@
 #include "api/go_json.h"
 #include "api/node_error.h"
 #include "api/xxh3.h"
+#include "balance/evidence.h"
 #include "base/json.h"
 #include "guard/target.h"
-#include "wire/call.h"
 
 namespace drover::gateway {
 namespace {
@@ -20,7 +20,8 @@ constexpr Duration kDownPause = std::chrono::milliseconds(250);
 constexpr Duration kRefreshEvery = std::chrono::seconds(1);
 constexpr Duration kResolveEvery = std::chrono::seconds(30);
 constexpr Duration kResolvedStale = std::chrono::hours(1);
-constexpr std::size_t kShowsPerRound = 8;  // a node reads a model's files for each
+constexpr Duration kLetGo = std::chrono::seconds(1);  // a node needs to notice that requests were cut
+constexpr std::size_t kShowsPerRound = 8;             // a node reads a model's files for each
 
 balance::RunnerKey to_balance(fleet::RunnerKey key) { return {key.value}; }
 
@@ -38,6 +39,8 @@ struct Control::Node {
   std::optional<unsigned> slots;  // of a node on this machine, from its environment
   balance::Health health = balance::Health::offline;
   std::string error;
+  std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
+  std::uint64_t leaks = 0;
   net::Signal look;  // notified: probe now
 };
 
@@ -122,7 +125,8 @@ net::Task<> Control::stop() {
 
 std::vector<Control::NodeStatus> Control::nodes() const {
   std::vector<NodeStatus> result;
-  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error});
+  for (const auto& [id, node] : nodes_)
+    result.push_back({node->state, node->error, node->health, node->trials, node->leaks});
   return result;
 }
 
@@ -134,13 +138,21 @@ net::Task<> Control::watch(std::shared_ptr<Node> node) {
     node->look.reset();
     co_await probe(*node);
     round_over(*node);
-    const auto asked = co_await node->look.notified(network_.loop().now() + setup_.settings.probe_interval);
+    const auto asked = co_await node->look.notified(network_.loop().now() + pause_after_probe(*node));
     if (!asked && asked.error() == ErrorCode::cancelled) co_return;
     // Every request that fails there asks for a look: a node that is down is not asked faster than this.
     if (!node->state.reachable && !co_await net::sleep_until(network_.loop().now() + kDownPause)) co_return;
   }
   node->want_tags = false;
   round_over(*node);
+}
+
+// A node that fails, or comes back, is known sooner.
+Duration Control::pause_after_probe(const Node& node) const {
+  const bool up = node.health == balance::Health::stable || node.health == balance::Health::degraded;
+  const bool in_service = node.state.reachable && up;
+  const GatewaySettings& settings = setup_.settings;
+  return in_service ? settings.probe_interval : std::min(settings.probe_interval, settings.probe_again);
 }
 
 net::Task<> Control::probe(Node& node) {
@@ -379,15 +391,10 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     const std::string name = model->name;  // the view may be replaced while the load runs
     // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
     const bool embeds = model->capabilities.embedding_only();
-    wire::CallRequest request{.method = "POST",
-                              .target = spec.url.path + (embeds ? "/api/embed" : "/api/generate"),
-                              .host = http::authority(spec.url),
-                              .body = fmt::format("{{\"model\":{}{}}}", api::go_string(name), options),
-                              .max_answer = 1_MiB,
-                              .connect = setup_.settings.connect};
+    std::string body = fmt::format("{{\"model\":{}{}}}", api::go_string(name), options);
     log_.info("load_started", {{"node", spec.name}, {"model", name}});
     const auto answer =
-        co_await wire::call(network_, *node->endpoint, std::move(request), began + setup_.settings.load);
+        co_await post(*node, embeds ? "/api/embed" : "/api/generate", std::move(body), began + setup_.settings.load);
     if (!answer) {
       outcome.failed = answer.error().code;
     } else if (answer->status != 200) {
@@ -409,6 +416,124 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
     scheduler.loaded(load.token, outcome, network_.loop().now(), actions);
   });
+}
+
+// ---- trials
+// ----------------------------------------------------------------------------------------------------------
+
+Result<void> Control::try_node(std::string_view name) {
+  const auto found =
+      std::ranges::find_if(nodes_, [&](const auto& entry) { return entry.second->state.spec.name == name; });
+  if (found == nodes_.end()) return Error{ErrorCode::invalid, Side::client, fmt::format("there is no node {}", name)};
+  bool began = false;
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    began = scheduler.try_node(found->first, network_.loop().now(), actions);
+  });
+  if (began) return {};
+  return Error{
+      ErrorCode::invalid, Side::client,
+      fmt::format("node {} cannot be tried now: it is offline, or no model in its memory has a free slot", name)};
+}
+
+void Control::try_node(const balance::Trial& trial) { flows_.spawn(carry_out_trial(trial)); }
+
+net::Task<> Control::carry_out_trial(balance::Trial trial) {
+  using observe::TrialVerdict;
+  const auto found = nodes_.find(trial.node);
+  const fleet::Model* model = published_->fleet->find(trial.model);
+  balance::Outcome outcome{.kind = balance::Outcome::Kind::client_cancelled};
+  if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
+    const std::shared_ptr<Node> node = found->second;
+    const Mono began = network_.loop().now();
+    outcome = co_await ask_for_trial(*node, *model);
+    TrialVerdict verdict = TrialVerdict::unclear;
+    if (outcome.kind == balance::Outcome::Kind::ok) verdict = TrialVerdict::passed;
+    if (outcome.kind == balance::Outcome::Kind::node_failed && balance::evidence_of(outcome)) {
+      verdict = TrialVerdict::failed;
+    }
+    ++node->trials[static_cast<std::size_t>(verdict)];
+    const Level level = verdict == TrialVerdict::failed ? Level::warn : Level::info;
+    log_.write(level, "trial",
+               {{"node", node->state.spec.name},
+                {"model", trial.model},
+                {"verdict", observe::name(verdict)},
+                {"after_s", seconds(network_.loop().now() - began)}});
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.finished(trial.request, trial.node, outcome, std::nullopt, network_.loop().now(), actions);
+  });
+}
+
+// A few tokens, without options that would load the model anew, and without a word about how long it is to stay.
+net::Task<balance::Outcome> Control::ask_for_trial(Node& node, const fleet::Model& model) {
+  using Kind = balance::Outcome::Kind;
+  const bool embeds = model.capabilities.embedding_only();
+  const std::string rest =
+      embeds ? R"("input":"1 2 3")" : R"("prompt":"1 2 3","raw":true,"stream":false,"options":{"num_predict":4})";
+  std::string body = fmt::format("{{\"model\":{},{}}}", api::go_string(model.name), rest);
+  const auto answer = co_await post(node, embeds ? "/api/embed" : "/api/generate", std::move(body),
+                                    network_.loop().now() + setup_.settings.trial);
+  if (!answer) {
+    // Others may use the node, too: being busy is no failure.
+    const bool unclear = answer.error().code == ErrorCode::timed_out || answer.error().code == ErrorCode::cancelled;
+    co_return {.kind = unclear ? Kind::client_cancelled : Kind::node_failed, .code = answer.error().code};
+  }
+  if (answer->status != 200) {
+    co_return {
+        .kind = Kind::node_failed, .code = api::node_error(answer->status, answer->body), .status = answer->status};
+  }
+  const auto good = embeds ? fleet::check_embedding(answer->body) : fleet::check_generation(answer->body);
+  co_return good ? balance::Outcome{} : balance::Outcome{.kind = Kind::node_failed, .code = good.error().code};
+}
+
+// ---- leaked slots
+// ----------------------------------------------------------------------------------------------------
+
+void Control::unload(const balance::Unload& unload) { flows_.spawn(carry_out_unload(unload)); }
+
+net::Task<> Control::carry_out_unload(balance::Unload unload) {
+  const auto found = nodes_.find(unload.node);
+  const fleet::Model* model = published_->fleet->find(unload.model);
+  bool done = false;
+  if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
+    const std::shared_ptr<Node> node = found->second;
+    done = co_await unload_if_unused(*node, model->key, model->name);
+    node->leaks += done ? 1 : 0;
+    log_.warn("slot_leaked", {{"node", node->state.spec.name}, {"model", unload.model}, {"unloaded", done}});
+  }
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    scheduler.unloaded(unload.token, done, network_.loop().now(), actions);
+  });
+}
+
+// A node begins a model's keep-alive anew when the last request for it has ended. That moment is now, if all of them
+// were ours; if it does not come, somebody else's still runs.
+net::Task<bool> Control::unload_if_unused(Node& node, std::string key, std::string name) {
+  const auto expires = [&]() -> std::optional<Wall> {
+    const auto& running = node.state.report.running;
+    const auto entry = std::ranges::find(running, key, &fleet::RunningModel::key);
+    return entry == running.end() ? std::nullopt : std::optional(entry->expires);
+  };
+  const std::optional<Wall> before = expires();
+  if (!co_await net::sleep_until(network_.loop().now() + kLetGo)) co_return false;
+  co_await probe(node);
+  const bool in_use = before && before != Wall::max() && expires() == before;
+  if (!node.state.reachable || in_use) co_return false;
+  std::string body = fmt::format("{{\"model\":{},\"keep_alive\":0}}", api::go_string(name));
+  const auto answer =
+      co_await post(node, "/api/generate", std::move(body), network_.loop().now() + setup_.settings.probe);
+  co_return answer && answer->status == 200;
+}
+
+net::Task<Result<wire::CallAnswer>> Control::post(Node& node, std::string path, std::string body, Mono deadline) {
+  const auto& spec = node.state.spec;
+  wire::CallRequest request{.method = "POST",
+                            .target = spec.url.path + path,
+                            .host = http::authority(spec.url),
+                            .body = std::move(body),
+                            .max_answer = 1_MiB,
+                            .connect = setup_.settings.connect};
+  return wire::call(network_, *node.endpoint, std::move(request), deadline);
 }
 
 net::Task<> Control::tick() {

@@ -15,6 +15,7 @@
 #include "net/network.h"
 #include "net/resolver.h"
 #include "observe/outcome.h"
+#include "wire/call.h"
 
 namespace drover::gateway {
 
@@ -53,8 +54,13 @@ class Control final : public ControlLink, public ControlSink {
   struct NodeStatus {
     fleet::NodeState state;
     std::string error;  // of the last probe; empty: it passed
+    balance::Health health = balance::Health::offline;
+    std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
+    std::uint64_t leaks = 0;  // models unloaded for a leaked slot
   };
   std::vector<NodeStatus> nodes() const;
+  // Has the node of this name show that it answers (balance::Trial). Errors (invalid): there is none, or it cannot now.
+  Result<void> try_node(std::string_view name);
   balance::PolicyKind policy() const { return setup_.scheduler.policy; }
   // By observe::NameLookup; nodes given by their address are not looked up.
   const std::array<std::uint64_t, observe::kNameLookupCount>& name_lookups() const { return name_lookups_; }
@@ -71,14 +77,23 @@ class Control final : public ControlLink, public ControlSink {
 
   void load(const balance::Load& load, std::string options) override;
   void health_changed(const balance::HealthChange& change) override;
+  void try_node(const balance::Trial& trial) override;
+  void unload(const balance::Unload& unload) override;
 
   void adopt(std::vector<fleet::NodeSpec> specs);
   net::Task<> watch(std::shared_ptr<Node> node);
+  Duration pause_after_probe(const Node& node) const;
   net::Task<> probe(Node& node);
   net::Task<Result<net::Endpoint>> locate(Node& node);
   net::Task<Result<std::string>> get(Node& node, std::string path);
   net::Task<> learn_shows(Node& node);
+  // A POST that may take long.
+  net::Task<Result<wire::CallAnswer>> post(Node& node, std::string path, std::string body, Mono deadline);
   net::Task<> carry_out_load(balance::Load load, std::string options);
+  net::Task<> carry_out_trial(balance::Trial trial);
+  net::Task<> carry_out_unload(balance::Unload unload);
+  net::Task<bool> unload_if_unused(Node& node, std::string key, std::string name);
+  net::Task<balance::Outcome> ask_for_trial(Node& node, const fleet::Model& model);
   net::Task<> tick();
   void join_refresh(Waiting waiting);
   void round_over(Node& node);

@@ -20,7 +20,7 @@ struct Pair : World {
                }}) {
     nodes[0]->set_models({"big:latest"});
     nodes[1]->set_models({"small:1b"});
-    run_for(31s);
+    run_for(36s);  // a listing and a probe interval
   }
   std::shared_ptr<Got> ask(std::string_view body = kAsk) {
     return send(post("/api/chat", body, "Connection: close\r\n"));

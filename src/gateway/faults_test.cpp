@@ -193,6 +193,93 @@ TEST(Faults, row_02_a_blackhole_costs_the_connect_timeout_and_no_request) {
   }
 }
 
+TEST(Faults, row_01_an_outage_is_known_within_seconds_and_so_is_its_end) {
+  World world;  // probes are five seconds apart
+  const auto time_until = [&](std::string_view health) {
+    const Mono begin = world.now();
+    world.run_until([&] { return world.status()["nodes"][0]["health"] == health; }, 1min);
+    return world.now() - begin;
+  };
+  world.nodes[0]->kill();
+  EXPECT_LE(time_until("offline"), 8s) << "three probes, of which only the first comes after the long interval";
+  world.nodes[0]->revive();
+  EXPECT_LE(time_until("recovering"), 3s);
+  EXPECT_LE(time_until("stable"), 8s);
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_107_a_node_on_trial_answers_the_gateway_before_it_gets_clients) {
+  const std::string answer = R"({"model":"m","response":" 4","done":true,"eval_count":4})";
+  struct Case {
+    Script script;
+    std::string_view verdict, health;
+  };
+  const Case kCases[] = {
+      {{Send{whole(answer)}}, "passed", "recovering"},
+      {{Send{whole(R"({"model":"m","response":"","done":false})")}}, "failed", "offline"},
+      {{Send{whole(R"({"error":"boom"})", 503)}}, "failed", "offline"},
+      {{Close{}}, "failed", "offline"},
+      {{Hang{}}, "unclear", "recovering"},
+  };
+  for (const Case& test : kCases) {
+    World world({.change = [](GatewaySetup& setup) {
+      setup.scheduler.health.trial = true;
+      setup.scheduler.health.consecutive_failures = 1;
+    }});
+    world.nodes[0]->play({{Send{whole(R"({"error":"boom"})", 503)}}, test.script});
+    for (int i = 0; i < 2; ++i) world.send(post(kChatPath, kChat, "Connection: close\r\n"));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(world.status()["nodes"][0]["health"], "offline");
+    ASSERT_TRUE(world.run_until([&] { return world.nodes[0]->seen().size() > 1; }));
+    EXPECT_EQ(world.nodes[0]->seen()[1].path, "/api/generate");
+    EXPECT_EQ(world.nodes[0]->seen()[1].body,
+              R"({"model":"m:latest","prompt":"1 2 3","raw":true,"stream":false,"options":{"num_predict":4}})");
+    const std::string series = fmt::format(R"(drover_node_trials_total{{node="a",verdict="{}"}})", test.verdict);
+    ASSERT_TRUE(world.run_until([&] { return world.counted(series) == 1; }, 1min)) << test.verdict;
+    EXPECT_EQ(world.status()["nodes"][0]["health"], test.health) << test.verdict;
+    world.expect_at_rest();
+  }
+}
+
+// A client that goes round the gateway, and whose answer takes so long.
+net::Task<> use_node(World& world, const FakeNode& node, Duration time) {
+  auto dialled = co_await world.network.dial(node.endpoint(), kNever);
+  if (dialled && (*dialled)->write(post(kChatPath, kChat))) co_await net::sleep_until(world.loop.now() + time);
+}
+
+TEST(Faults, a_model_that_starts_nothing_any_more_is_unloaded_and_its_requests_are_served) {
+  World world({.nodes = 1, .slots = 2});
+  const Script unloads{Send{whole(R"({"model":"m","done":true,"done_reason":"unload"})")}};
+  const Script loads{Send{whole(R"({"model":"m","done":true,"done_reason":"load"})")}};
+  world.nodes[0]->play({{Hang{}}, {Hang{}}, unloads, loads, chat_stream(3)});
+  std::vector<std::shared_ptr<Got>> got;
+  for (int i = 0; i < 3; ++i) got.push_back(world.send(post(kChatPath, kChat)));
+  ASSERT_TRUE(world.finish(5min));
+  for (const auto& each : got) EXPECT_EQ(each->status(), "HTTP/1.1 200") << each->bytes;
+  const auto& seen = world.nodes[0]->seen();
+  ASSERT_EQ(seen.size(), 7U);
+  EXPECT_EQ(seen[2].body, R"({"model":"m:latest","keep_alive":0})");
+  EXPECT_GE(seen[2].came - *seen[1].left, 1s);
+  EXPECT_LE(seen[2].came - *seen[0].left, 10s) << "soon after the last one was taken back";
+  EXPECT_EQ(world.counted(R"(drover_leaked_slots_total{node="a"})"), 1U);
+  EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  EXPECT_EQ(attempts(world, "timeout_pre"), 2U);
+  world.expect_at_rest();
+}
+
+TEST(Faults, a_model_that_somebody_else_uses_is_not_unloaded) {
+  World world({.nodes = 1, .slots = 1});
+  world.nodes[0]->play({{Hang{}}, {Hang{}}, chat_stream(3)});
+  world.clients.spawn(use_node(world, *world.nodes[0], 3min));
+  world.run_for(1s);
+  const auto got = world.send(post(kChatPath, kChat));
+  ASSERT_TRUE(world.finish(10min));
+  EXPECT_EQ(got->status(), "HTTP/1.1 200") << got->bytes;
+  EXPECT_EQ(world.nodes[0]->seen().size(), 3U) << "taken back, and asked again";
+  EXPECT_EQ(world.counted(R"(drover_leaked_slots_total{node="a"})"), 0U);
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_04_a_stale_pooled_connection_is_replaced_on_the_same_node) {
   World world({.nodes = 1});
   const auto first = world.send(post(kChatPath, kChat, "Connection: close\r\n"));

@@ -65,12 +65,14 @@ Result<net::Endpoint> Gateway::listen_admin(const net::Endpoint& at) {
   auto listener = parts_.control.listen(at);
   if (!listener) return listener.error();
   admin_at_ = (*listener)->local();
-  admin_ = std::make_unique<Admin>(parts_.control,
-                                   AdminPages{.unready = [this] { return unready(); },
-                                              .metrics = [this] { return metrics_page(); },
-                                              .status = [this] { return to_pretty_text(status()) + "\n"; },
-                                              .published = [this] { return control_.published(); }},
-                                   guard::OriginRules::admin({}).value());
+  admin_ =
+      std::make_unique<Admin>(parts_.control,
+                              AdminPages{.unready = [this] { return unready(); },
+                                         .metrics = [this] { return metrics_page(); },
+                                         .status = [this] { return to_pretty_text(status()) + "\n"; },
+                                         .try_node = [this](std::string_view name) { return control_.try_node(name); },
+                                         .published = [this] { return control_.published(); }},
+                              guard::OriginRules::admin({}).value());
   admin_->serve(std::move(*listener));
   return admin_at_;
 }
@@ -128,8 +130,8 @@ std::string Gateway::metrics_page() const {
   const Mono now = parts_.control.loop().now();
   const auto snapshot = scheduler_.snapshot(now);
   observe::Gauges gauges;
-  for (const NodeAddress& node : control_.published()->nodes) {
-    gauges.nodes.push_back({node.name, node.reachable, node.health});
+  for (const auto& node : control_.nodes()) {
+    gauges.nodes.push_back({node.state.spec.name, node.state.reachable, node.health, node.trials, node.leaks});
   }
   for (const auto& model : snapshot.models) {
     const fleet::Model* known = control_.published()->fleet->find(model.model);

@@ -321,7 +321,8 @@ net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure
 }
 
 bool evidence_against_node(ErrorCode code) {
-  return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent;
+  return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent &&
+         code != ErrorCode::slot_leaked;
 }
 
 // In the words of the metric: how an attempt ended before its first byte.
@@ -335,6 +336,7 @@ observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
     case ErrorCode::reset: return AttemptOutcome::reset_pre;
     case ErrorCode::closed: return AttemptOutcome::eof_pre;
     case ErrorCode::timed_out:
+    case ErrorCode::slot_leaked:
     case ErrorCode::response_timed_out: return AttemptOutcome::timeout_pre;
     case ErrorCode::cancelled: return AttemptOutcome::cancelled;
     case ErrorCode::server_busy: return AttemptOutcome::busy;
@@ -407,6 +409,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
                                     .retry = kind,
                                     .pinned = std::nullopt,
                                     .affinity = affinity,
+                                    .tenant = exchange.asker.tenant,
+                                    .priority = exchange.asker.priority,
                                     .prompt = prompt},
                                    options);
     if (!admitted) {
@@ -468,8 +472,9 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
       learn_from(exchange, *attempt, last->error);
       if (retry == balance::Retry::no) co_return std::unexpected(co_await answer_failure(exchange, *last));
       exchange.worker.metrics().retries[static_cast<std::size_t>(last->reason)].add();
-      // A node whose load queue is full is no worse for it: the scheduler starts no loads there for a while.
-      if (last->error.code != ErrorCode::server_busy) excluded.push_back(attempt->slot().node());
+      // A node whose load queue is full, or that lost a slot, is no worse for it: the scheduler takes care of that.
+      const bool may_go_back = last->error.code == ErrorCode::server_busy || last->error.code == ErrorCode::slot_leaked;
+      if (!may_go_back) excluded.push_back(attempt->slot().node());
       kind = retry == balance::Retry::requeue ? balance::RetryKind::lost_node : balance::RetryKind::budgeted;
       break;
     }

@@ -34,7 +34,9 @@ Result<GatewaySetup> make_setup(const config::DroverSettings& settings, const Ma
   gateway.refresh_wait = timeouts.refresh_wait;
   gateway.probe = timeouts.probe;
   gateway.probe_interval = timeouts.probe_interval;
+  gateway.probe_again = timeouts.probe_again;
   gateway.tags_interval = timeouts.tags_interval;
+  gateway.trial = timeouts.trial;
   gateway.load = timeouts.load;
   gateway.probe_answer = limits.probe_body;
   gateway.kept_per_node = limits.idle_node_connections;

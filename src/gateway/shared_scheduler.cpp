@@ -57,6 +57,11 @@ void SharedScheduler::load_saturated(RequestId request, NodeId node, Mono now) {
   carry_out(actions, worker_of(request));
 }
 
+bool SharedScheduler::waits_in_vain(RequestId request, Mono now) {
+  std::lock_guard lock(mutex_);
+  return scheduler_.waits_in_vain(request, now);
+}
+
 void SharedScheduler::change(const std::function<void(balance::Scheduler&, balance::Actions&)>& change) {
   balance::Actions actions;
   {
@@ -114,6 +119,12 @@ void SharedScheduler::carry_out(balance::Actions& actions, std::size_t caller) {
                    },
                    [&](const balance::HealthChange& health) {
                      control_loop_->post([sink = control_, health] { sink->health_changed(health); });
+                   },
+                   [&](const balance::Trial& trial) {
+                     control_loop_->post([sink = control_, trial] { sink->try_node(trial); });
+                   },
+                   [&](const balance::Unload& unload) {
+                     control_loop_->post([sink = control_, unload] { sink->unload(unload); });
                    },
                },
                action);

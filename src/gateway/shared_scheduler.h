@@ -36,6 +36,8 @@ class ControlSink {
   // `options`: the reload options to load with (load_members).
   virtual void load(const balance::Load& load, std::string options) = 0;
   virtual void health_changed(const balance::HealthChange& change) = 0;
+  virtual void try_node(const balance::Trial& trial) = 0;
+  virtual void unload(const balance::Unload& unload) = 0;
 
  protected:
   ~ControlSink() = default;
@@ -59,6 +61,7 @@ class SharedScheduler {
                 const std::optional<balance::NodeDurations>& durations, Mono now);
   void cancelled(RequestId request, Mono now);
   void load_saturated(RequestId request, NodeId node, Mono now);
+  bool waits_in_vain(RequestId request, Mono now);
 
   // Called by the control loop.
   void change(const std::function<void(balance::Scheduler&, balance::Actions&)>& change);

@@ -28,6 +28,7 @@ Json runner_json(const balance::RunnerSnapshot& runner, const fleet::NodeReport&
             {"automatic_slots", runner.automatic_slots},
             {"in_flight", runner.in_flight}};
   if (runner.context > 0) json["context"] = runner.context;
+  if (runner.leaked) json["leaked"] = true;
   for (const fleet::RunningModel& running : report.running) {
     if (std::ranges::find(runner.models, running.key) == runner.models.end()) continue;
     json["size"] = running.size.value;

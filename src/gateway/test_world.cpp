@@ -82,7 +82,7 @@ std::string FakeNode::probe_answer(std::string_view path) const {
                     {"digest", digest},
                     {"details", Json::object()}});
     if (path == "/api/ps") {
-      list.back()["expires_at"] = "2030-01-01T00:00:00Z";
+      list.back()["expires_at"] = fmt::format("2030-01-01T00:{:02}:{:02}Z", keep_alives_ / 60 % 60, keep_alives_ % 60);
       list.back()["size_vram"] = 1000;
       if (context_ > 0) list.back()["context_length"] = context_;
     }
@@ -114,7 +114,7 @@ net::Task<> FakeNode::serve(std::unique_ptr<net::Stream> stream) {
       seen_.push_back({path, request.head_bytes, body.text(), network_.loop().now(), std::nullopt});
       most_busy_ = std::max(most_busy_, ++busy_);
       const bool stays = co_await perform(client, number, scripts_[std::min(number, scripts_.size() - 1)]);
-      --busy_;
+      if (--busy_ == 0) ++keep_alives_;
       if (!stays) break;
     }
     if (!co_await client.finish_request(request)) break;

@@ -91,6 +91,7 @@ class FakeNode {
   bool frozen_ = false;
   std::vector<Seen> seen_;
   std::size_t busy_ = 0;
+  unsigned keep_alives_ = 0;  // begun: each time that nothing runs any more
   std::size_t most_busy_ = 0;
   std::size_t probes_ = 0;
   wire::ServerLimits limits_;

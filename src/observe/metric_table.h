@@ -29,6 +29,8 @@ enum class Metric : std::uint8_t {
   queue_depth,
   node_up,
   node_health,
+  leaked_slots,
+  node_trials,
   retries,
   upstream_attempts,
   upstream_anomalies,

@@ -321,6 +321,14 @@ class Metrics::Scrape {
         out_.sample({node.name, balance::name(state)}, std::uint64_t{node.health == state ? 1U : 0U});
       }
     }
+    out_.begin(Metric::leaked_slots);
+    for (const auto& node : gauges_.nodes) counted({node.name}, node.leaks);
+    out_.begin(Metric::node_trials);
+    for (const auto& node : gauges_.nodes) {
+      for (std::size_t i = 0; i < kTrialVerdictCount; ++i) {
+        counted({node.name, observe::name(static_cast<TrialVerdict>(i))}, node.trials[i]);
+      }
+    }
   }
 
   void reasons(Metric metric, std::array<Counter, api::kReasonCount> MetricShard::* member) {

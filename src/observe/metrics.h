@@ -157,6 +157,8 @@ struct Gauges {
     std::string name;
     bool up = false;  // answered its last probe
     balance::Health health = balance::Health::offline;
+    std::array<std::uint64_t, kTrialVerdictCount> trials{};
+    std::uint64_t leaks = 0;  // models unloaded for a leaked slot
   };
   struct Model {
     std::string name;  // as listed

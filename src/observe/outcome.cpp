@@ -70,6 +70,15 @@ std::optional<Anomaly> anomaly_named(std::string_view slug) {
   return std::nullopt;
 }
 
+std::string_view name(TrialVerdict verdict) {
+  switch (verdict) {
+    case TrialVerdict::passed: return "passed";
+    case TrialVerdict::failed: return "failed";
+    case TrialVerdict::unclear: return "unclear";
+  }
+  return "";
+}
+
 std::string_view name(NameLookup lookup) {
   switch (lookup) {
     case NameLookup::ok: return "ok";

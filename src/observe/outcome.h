@@ -76,6 +76,15 @@ enum class NameLookup : std::uint8_t {
 inline constexpr std::size_t kNameLookupCount = 5;
 std::string_view name(NameLookup lookup);
 
+// What a trial of a node showed.
+enum class TrialVerdict : std::uint8_t {
+  passed,
+  failed,
+  unclear,  // it was too busy to answer in time, or no longer has the model
+};
+inline constexpr std::size_t kTrialVerdictCount = 3;
+std::string_view name(TrialVerdict verdict);
+
 // Why a stream was cut after its first byte.
 enum class CutCause : std::uint8_t { closed, reset, stalled, protocol, no_terminator, deadline, shutdown };
 inline constexpr std::size_t kCutCauseCount = 7;

@@ -293,7 +293,9 @@ net::Task<> Chaos::leave_badly(Random random, std::size_t node) {
   if (random.chance(0.5)) {
     co_await tell_node(node, body, "/api/generate", true, Duration{0});  // gone in its first millisecond
   } else {
-    co_await tell_node(node, body, "/api/generate", false, milliseconds(200));  // without the last chunk
+    // Without the last chunk: one slot, or all of them.
+    const unsigned slots = random.chance(0.5) ? 1 : std::max(plan_.slots, 4U);
+    for (unsigned i = 0; i < slots; ++i) co_await tell_node(node, body, "/api/generate", false, milliseconds(200));
   }
 }
 

@@ -50,6 +50,7 @@ void draw_timeouts(Random& random, config::Timeouts& timeouts) {
   timeouts.probe_interval = between(random, milliseconds(300), milliseconds(3'000));
   timeouts.tags_interval = between(random, milliseconds(1'000), milliseconds(15'000));
   timeouts.load = between(random, milliseconds(20'000), milliseconds(60'000));
+  timeouts.leaked_slot = between(random, milliseconds(3'000), milliseconds(20'000));
 }
 
 void draw_limits(Random& random, config::Limits& limits) {
@@ -197,14 +198,15 @@ std::string describe(const Plan& plan) {
   return fmt::format(
       "nodes={} workers={} slots={} rate={} minutes={} policy={} routes={} attempts={} budget={}%/{} queue={} "
       "queue_ms={} "
-      "silence_ms={} request_ms={} stall_ms={} keep_alive_ms={} drain_ms={} latency_us={} jitter_us={} notice_us={} "
+      "silence_ms={} request_ms={} stall_ms={} keep_alive_ms={} drain_ms={} leaked_ms={} latency_us={} jitter_us={} "
+      "notice_us={} "
       "post_us={} window={} max_read={} max_write={} faults={} habits={}",
       plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, s.retry.attempts,
       s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue), ms(s.timeouts.silence),
       ms(s.timeouts.request), ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain),
-      plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000,
-      plan.network.post.count() / 1000, plan.network.window, plan.network.max_read, plan.network.max_write,
-      list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
+      ms(s.timeouts.leaked_slot), plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000,
+      plan.network.notice.count() / 1000, plan.network.post.count() / 1000, plan.network.window, plan.network.max_read,
+      plan.network.max_write, list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
 }
 
 std::string replay_command(std::uint64_t seed, const Overrides& overrides) {

@@ -67,11 +67,14 @@ constexpr std::array kConditions{
     RareCondition{"all_nodes_offline", ""},
     RareCondition{"recovered", ""},
     RareCondition{"recovery_interrupted", "a recovering node failed again"},
+    RareCondition{"trial_passed", "the gateway's own request showed that a node was back"},
+    RareCondition{"trial_failed", ""},
     RareCondition{"load_finished", ""},
     RareCondition{"load_failed", ""},
     RareCondition{"load_saturated", "a node's load queue was full"},
     RareCondition{"evicted_while_waited_for", "a model left a node's memory while requests waited for it"},
     RareCondition{"two_loads_at_once", "of different nodes"},
+    RareCondition{"leaked_slots_freed", "nothing started on a model, and it was unloaded"},
     RareCondition{"slots_found_out", "a node's slots were raised above one"},
     RareCondition{"retries_at_their_limit", ""},
     RareCondition{"turned_away", "a connection got 503 before its request was read"},
@@ -195,6 +198,9 @@ void RareConditions::logged(const Request& request) {
 void RareConditions::told(std::string_view event, std::string_view line) {
   meet_if(event == "load_finished", "load_finished");
   meet_if(event == "load_failed", "load_failed");
+  meet_if(event == "slot_leaked" && contains(line, "unloaded=true"), "leaked_slots_freed");
+  meet_if(event == "trial" && contains(line, "verdict=passed"), "trial_passed");
+  meet_if(event == "trial" && contains(line, "verdict=failed"), "trial_failed");
   if (event != "node_health") return;
   const bool offline = contains(line, "to=offline");
   meet_if(contains(line, "to=degraded"), "node_degraded");

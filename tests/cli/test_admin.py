@@ -114,6 +114,24 @@ class Admin(CommandTest):
         self.assertEqual(refused.exception.headers["Allow"], "GET, HEAD")
         refused.exception.close()
 
+    def test_a_node_can_be_tried(self):
+        gateway = self.ready(self.serve(self.sim().url))
+        trial = gateway.admin + "/api/nodes/node-1/trial"
+        self.assertEqual(status_of(trial), 405)
+
+        def refused(url):
+            with self.assertRaises(OSError) as refusal:
+                request(url, {})
+            with refusal.exception as answer:
+                return answer.code, answer.read().decode()
+
+        self.check_all_in(refused(gateway.admin + "/api/nodes/nobody/trial")[1], "there is no node nobody")
+        self.assertEqual(refused(trial)[0], 409, "it has no model in memory yet")
+        request(gateway.url + "/api/generate", {"model": MODEL, "prompt": "Hi", "stream": False})
+        self.assertEqual(request(trial, {}), {"node": "node-1", "trial": "began"})
+        passed = ("drover_node_trials_total", (("node", "node-1"), ("verdict", "passed")))
+        until(lambda: self.metrics(gateway).get(passed) == 1, "the trial to have passed")
+
     def test_nothing_of_it_is_on_the_clients_listener(self):
         gateway = self.serve("http://127.0.0.1:1")
         for path in ["/metrics", "/livez", "/readyz"]:

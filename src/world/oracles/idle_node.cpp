@@ -48,7 +48,7 @@ class IdleNode final : public Witness {
       if (node.health != balance::Health::stable || node.draining || node.loading || node.load_saturated) continue;
       for (const auto& runner : node.runners) {
         const bool as_wanted = runner.need.value_or(balance::LoadNeed{}) == balance::LoadNeed{};
-        if (!runner.resident || !as_wanted || runner.in_flight >= runner.slots) continue;
+        if (!runner.resident || runner.leaked || !as_wanted || runner.in_flight >= runner.slots) continue;
         if (std::ranges::find(runner.models, model) != runner.models.end()) return true;
       }
     }

@@ -31,7 +31,7 @@ class OneAttempt final : public Witness {
     for (const Attempt& each : request.attempts) {
       if (&each == &attempt) continue;
       deaths += runner_died(each);
-      if (!failed_finally(each) && deaths < 2) continue;
+      if ((!failed_finally(each) || began_nothing(each)) && deaths < 2) continue;
       court_.complain("one_attempt", "repeated what no other node would do better: " + text_of(request));
     }
   }
@@ -43,6 +43,22 @@ class OneAttempt final : public Witness {
     if (attempt.sent && attempt.cut && !attempt.node_left && !attempt.complete) return true;
     if (!attempt.complete || attempt.status < 400) return false;
     return attempt.status != 404 && attempt.status != 503 && !runner_died(attempt);
+  }
+
+  // A slot has leaked there, as far as the gateway could see: it, or another one that ran beside it, had waited in vain
+  // for long.
+  bool began_nothing(const Attempt& attempt) const {
+    if (attempt.status != 0 || !attempt.cut) return false;
+    // It had its slot while it dialled, perhaps twice, and while its worker was frozen.
+    const config::Timeouts& timeouts = court_.plan.settings.timeouts;
+    const Duration frozen = std::chrono::milliseconds(court_.plan.has(Fault::frozen_worker) ? 2'500 : 0);
+    const Duration least = timeouts.leaked_slot - 2 * timeouts.connect - court_.slack() - frozen;
+    const auto waited = [&](const Attempt& other) {
+      const Mono end = other.cut.value_or(court_.now());
+      return other.node == attempt.node && other.status == 0 && end >= attempt.began && end - other.began >= least;
+    };
+    return std::ranges::any_of(court_.ledger.requests(),
+                               [&](const Request& request) { return std::ranges::any_of(request.attempts, waited); });
   }
 
   static bool runner_died(const Attempt& attempt) {
