@@ -14,18 +14,18 @@ bool RunnerContext::suffices(const std::optional<LoadNeed>& loaded, LoadNeed wan
   const LoadNeed had = loaded.value_or(LoadNeed{});
   if (rule == ContextRule::as_sent) return had == wanted;
   if (had.fingerprint != wanted.fingerprint) return false;
-  if (wanted.context == 0) return had.context == 0 || bounded(had.context) == own_;
+  if (wanted.context == 0) return had.context == 0 || has(loaded) == own_;
   return has(loaded) >= bounded(wanted.context);
 }
 
 std::uint64_t RunnerContext::has(const std::optional<LoadNeed>& loaded) const {
-  if (!loaded) return tokens_;
+  if (tokens_ != 0 || !loaded) return tokens_;
   return loaded->context == 0 ? own_ : bounded(loaded->context);
 }
 
 ContextFit RunnerContext::fit(const std::optional<LoadNeed>& loaded, LoadNeed wanted, ContextRule rule) const {
   if (wanted.context == 0) return {};
-  ContextFit fit{.tokens = tokens_ != 0 ? tokens_ : has(loaded)};
+  ContextFit fit{.tokens = has(loaded)};
   if (rule == ContextRule::as_sent || bounded(wanted.context) == tokens_) return fit;
   const bool is_own = loaded ? loaded->context == 0 : tokens_ == own_;
   const std::uint64_t keeps = is_own ? 0 : loaded ? loaded->context : tokens_;

@@ -18,6 +18,8 @@ class RunnerContext {
   // Of each slot, as the node last said; 0: it has not.
   std::uint64_t tokens() const { return tokens_; }
 
+  // A load begins: the node has yet to say what it gave.
+  void begin_load() { tokens_ = 0; }
   // The node says that it has so many; 0: it does not say.
   void saw(std::uint64_t tokens, const std::optional<LoadNeed>& loaded);
 
@@ -30,7 +32,7 @@ class RunnerContext {
 
  private:
   std::uint64_t bounded(std::uint64_t context) const { return most_ == 0 ? context : std::min(context, most_); }
-  // What one that was loaded like this is known to have.
+  // What one that was loaded like this has, or will have, as far as that is known.
   std::uint64_t has(const std::optional<LoadNeed>& loaded) const;
 
   std::uint64_t tokens_ = 0;

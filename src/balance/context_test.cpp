@@ -50,6 +50,8 @@ const ContextCase kCases[] = {
     {"it_has_more_after_all", {{32768, 8192}, {32768, 32768}}, 32768, "says - gets 32768"},
     {"others_show_that_it_has_more", {{32768, 8192}, {{}, 16384}}, 20000, "load 20000"},
     {"the_node_gives_more_than_was_asked_for", {{512, 2048}}, 512, "says - gets 2048"},
+    {"that_is_enough_for_others_too", {{512, 2048}}, 1024, "says 512 gets 2048"},
+    {"and_may_be_what_it_gives_by_itself", {{0, 2048}, {512, 2048}}, 0, "says - gets 0"},
 };
 
 std::string fate_of(const RunnerContext& context, const std::optional<LoadNeed>& loaded, LoadNeed wanted,
@@ -67,6 +69,7 @@ TEST(RunnerContext, is_enough_or_not_and_what_a_request_says_there) {
     for (const Past& past : each.past) {
       loaded.reset();
       if (past.loaded) loaded = LoadNeed{.context = *past.loaded};
+      context.begin_load();
       context.saw(past.tokens, loaded);
     }
     EXPECT_EQ(fate_of(context, loaded, {.context = each.wanted}, ContextRule::fit), each.fate) << each.name;

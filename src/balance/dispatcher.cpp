@@ -236,6 +236,7 @@ void Dispatcher::start_load(const Request& request, Place& place, Mono now, Acti
   Node& node = *place.node;
   CHECK(!node.load);
   const LoadNeed need = place.runner->context.to_load(request.need, request.lane->route->settings.context);
+  place.runner->context.begin_load();
   node.load =
       NodeLoad{.token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = need, .since = now};
   node.changed();

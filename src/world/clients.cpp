@@ -369,13 +369,14 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
   // Half of these have less than a node gives by itself, or more.
   constexpr std::array<std::uint64_t, 4> kContexts{1'024, 3'000, 6'000, 8'192};
   const std::uint64_t num_ctx = openai || !random.chance(0.04) ? 0 : kContexts[random.below(kContexts.size())];
+  const std::string_view called = model == kAliased && random.chance(0.1) ? kAlias : std::string_view(model);
   std::string body =
       openai
           ? fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"max_tokens":{}}})",
-                        model, text, stream, tokens)
+                        called, text, stream, tokens)
           : fmt::format(
                 R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
-                model, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
+                called, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
   const auto kind = model == "nobody:1b" ? Asked::Kind::unknown_model : Asked::Kind::prompt;
   const std::string session = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
   Wish wish =

@@ -161,6 +161,7 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   draw_limits(random, plan.settings.limits);
   draw_rules(random, plan.settings);
   draw_routing(random, plan.settings);
+  plan.settings.aliases = {{std::string(kAlias), {{std::string(kAliased)}}}};
   plan.network = draw_network(random);
   // All faults at once hide what a few of them would show: a swarm has each with one chance in three.
   plan.faults = draw_some<kFaultCount>(random, overrides.swarm ? 0.33 : 0.66);

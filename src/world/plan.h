@@ -115,6 +115,10 @@ std::string node_name(std::size_t index);
 // Tokens of context that a node gives where nothing is asked for.
 inline constexpr std::uint32_t kOwnContext = 4'096;
 
+// Some clients call the one model by the other name.
+inline constexpr std::string_view kAliased = "llama3.2:3b";
+inline constexpr std::string_view kAlias = "assistant";
+
 // Uniform from nothing to `most`, both included.
 Duration up_to(Random& random, Duration most);
 // Error (invalid): a name in `without` that is none.
