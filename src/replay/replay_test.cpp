@@ -406,6 +406,8 @@ TEST(FleetFile, what_if_there_were_others) {
   EXPECT_EQ(cards("add 1 x fast"), "fast-1 slow-1 fast-2 ");
   EXPECT_EQ(cards("add 1 x rtx4090"), "fast-1 slow-1 rtx4090-1 ");
   EXPECT_EQ(cards(" remove 1 x fast,add 1 x slow "), "slow-1 slow-2 ");
+  EXPECT_EQ(cards("remove 1 x slow-1"), "fast-1 ");
+  EXPECT_EQ(cards("remove 1 x fas"), "\"remove 1 x fas\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 2 x slow"), "\"remove 2 x slow\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 1 x slow, remove 1 x fast"), "nothing of the fleet would be left");
   for (const std::string_view wrong : {"", "add", "add 1 fast", "add -1 x fast", "add 1.5 x fast", "add 0 x fast",
