@@ -574,6 +574,19 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
 }
 
+TEST(Replay, a_warm_fleet_need_not_load_first) {
+  Scenario warm = scenario(Synthetic::tenants, 1, 100);
+  warm.warm = true;
+  for (const std::string_view policy : {"least_connections", "rival:random", "informed"}) {
+    const Figures figures = replay(warm, policy, 1);
+    EXPECT_EQ(figures.loads, 0U) << policy;
+    EXPECT_EQ(figures.ok, 100U) << policy;
+  }
+  warm = scenario(Synthetic::swap, 1, 100);
+  warm.warm = true;
+  EXPECT_GT(replay(warm, "least_connections", 1).loads, 0U) << "six models do not fit";
+}
+
 TEST(Replay, without_reuse_every_prompt_is_read_whole) {
   Scenario unlike = scenario(Synthetic::agents, 0.05, 200);
   const double cached = replay(unlike, "least_connections", 1).end_to_end.mean;
