@@ -73,11 +73,14 @@ void add_entry(Fleet& fleet, const NodeEntry& entry, const Needs& needs) {
   }
 }
 
-// `add 1 x fast`.
+// `add 1 x fast`, `remove 1 x studio`.
 struct Change {
   bool adds;
   std::size_t count;
-  std::string card;
+  std::string what;  // a card; what is removed may also be named as it is in the fleet
+  bool names(const sim::NodeSettings& node) const {
+    return node.card == what || node.name == what || node.name.starts_with(what + "-");
+  }
 };
 std::optional<Change> read_change(std::string_view text) {
   const auto word = [&text] {
@@ -86,18 +89,20 @@ std::optional<Change> read_change(std::string_view text) {
     text.remove_prefix(first.size());
     return first;
   };
-  const std::string_view what = word();
+  const std::string_view verb = word();
   const std::string_view number = word();
   const std::string_view times = word();
-  const std::string_view card = word();
+  const std::string_view what = word();
   std::size_t count = 0;
   const auto read = std::from_chars(number.data(), number.data() + number.size(), count);
   const bool whole = read.ec == std::errc{} && read.ptr == number.data() + number.size();
-  if ((what != "add" && what != "remove") || !whole || count == 0 || count > kMostNodes || times != "x" ||
-      engine::card_named(card) == nullptr || !ascii::trim(text, " ").empty()) {
+  const bool adds = verb == "add";
+  const bool known = adds ? engine::card_named(what) != nullptr : !what.empty();
+  if ((!adds && verb != "remove") || !whole || count == 0 || count > kMostNodes || times != "x" || !known ||
+      !ascii::trim(text, " ").empty()) {
     return std::nullopt;
   }
-  return Change{.adds = what == "add", .count = count, .card = std::string(card)};
+  return Change{.adds = adds, .count = count, .what = std::string(what)};
 }
 
 // Of an element of `nodes`.
@@ -158,10 +163,11 @@ Result<void> change_fleet(Fleet& fleet, std::string_view text, const Needs& need
     }
     for (std::size_t i = 0; i < change->count; ++i) {
       if (change->adds) {
-        add_entry(fleet, {.card = change->card}, needs);
+        add_entry(fleet, {.card = change->what}, needs);
         continue;
       }
-      const auto last = std::ranges::find(fleet.rbegin(), fleet.rend(), change->card, &sim::NodeSettings::card);
+      const auto last =
+          std::find_if(fleet.rbegin(), fleet.rend(), [&](const auto& node) { return change->names(node); });
       if (last == fleet.rend()) return invalid(fmt::format("{:?}: the fleet has no more of them", part));
       fleet.erase(std::next(last).base());
     }

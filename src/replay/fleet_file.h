@@ -18,8 +18,9 @@ namespace drover::replay {
 std::expected<Fleet, std::vector<config::ConfigError>> parse_fleet(std::string_view text, const std::string& filename,
                                                                    const Needs& needs);
 
-// `add 1 x fast`, `remove 2 x slow`, several with commas between them. What is removed goes from the end. Error
-// (invalid): what cannot be read, or what there is none of.
+// `add 1 x fast`, `remove 2 x slow`, several with commas between them. What is removed is named by its card, by its
+// name, or by that without its number, and goes from the end. Error (invalid): what cannot be read, or what there is
+// none of.
 Result<void> change_fleet(Fleet& fleet, std::string_view change, const Needs& needs);
 
 }  // namespace drover::replay

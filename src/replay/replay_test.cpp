@@ -406,6 +406,8 @@ TEST(FleetFile, what_if_there_were_others) {
   EXPECT_EQ(cards("add 1 x fast"), "fast-1 slow-1 fast-2 ");
   EXPECT_EQ(cards("add 1 x rtx4090"), "fast-1 slow-1 rtx4090-1 ");
   EXPECT_EQ(cards(" remove 1 x fast,add 1 x slow "), "slow-1 slow-2 ");
+  EXPECT_EQ(cards("remove 1 x slow-1"), "fast-1 ");
+  EXPECT_EQ(cards("remove 1 x fas"), "\"remove 1 x fas\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 2 x slow"), "\"remove 2 x slow\": the fleet has no more of them");
   EXPECT_EQ(cards("remove 1 x slow, remove 1 x fast"), "nothing of the fleet would be left");
   for (const std::string_view wrong : {"", "add", "add 1 fast", "add -1 x fast", "add 1.5 x fast", "add 0 x fast",
@@ -570,6 +572,19 @@ TEST(Replay, no_cache_has_more_than_the_infinite_one) {
   EXPECT_LT(figures.reuse->pooled_beyond, figures.reuse->pooled);
   ASSERT_TRUE(figures.program);
   EXPECT_GT(figures.program->p50, figures.end_to_end.p50);
+}
+
+TEST(Replay, a_warm_fleet_need_not_load_first) {
+  Scenario warm = scenario(Synthetic::tenants, 1, 100);
+  warm.warm = true;
+  for (const std::string_view policy : {"least_connections", "rival:random", "informed"}) {
+    const Figures figures = replay(warm, policy, 1);
+    EXPECT_EQ(figures.loads, 0U) << policy;
+    EXPECT_EQ(figures.ok, 100U) << policy;
+  }
+  warm = scenario(Synthetic::swap, 1, 100);
+  warm.warm = true;
+  EXPECT_GT(replay(warm, "least_connections", 1).loads, 0U) << "six models do not fit";
 }
 
 TEST(Replay, without_reuse_every_prompt_is_read_whole) {

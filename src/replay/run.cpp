@@ -195,6 +195,7 @@ struct Run {
   void add_references(Fairness& fairness) const {
     const auto get = [&](Workload& asked, auto make) -> Fairness::Reference {
       Stage stage(fleet, bytes_per_token, asked);
+      if (scenario.warm) stage.warm_up();
       stage.run(*make(stage));
       TenantFigures modest = fairness_of(stage.requests(), asked.tenants()).tenants[fairness.modest];
       return {.end_to_end = modest.end_to_end, .waited = modest.waited};
@@ -259,12 +260,13 @@ Figures replay(const Scenario& scenario, std::string_view policy, std::uint64_t 
   Workload& workload = observed ? static_cast<Workload&>(*observed) : *real;
 
   Stage stage(run.fleet, run.bytes_per_token, workload);
+  if (scenario.warm) stage.warm_up();
   stage.run(*run.router(stage, workload));
 
   Figures figures = add_up(stage.requests(), workload.lost(), workload.programs(), scenario.goal);
   if (observed) figures.reuse = observed->reuse(stage.requests());
   for (std::size_t i = 0; i < stage.nodes(); ++i) {
-    figures.loads += stage.node(i).loads();
+    figures.loads += stage.loads(i);
     figures.evictions += stage.node(i).evictions();
   }
   if (workload.tenants().size() < 2) return figures;

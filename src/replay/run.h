@@ -18,6 +18,7 @@ struct Scenario {
   Fleet fleet;
   Truth truth{};
   bool reuse = true;              // false: no prompt begins like another
+  bool warm = false;              // nodes begin with models loaded
   ScheduledSettings scheduled{};  // its policy is the run's
   load::Goal goal;
 };

@@ -4,6 +4,7 @@
 
 #include "api/model_name.h"
 #include "base/check.h"
+#include "engine/memory.h"
 #include "replay/prompt_blocks.h"
 #include "replay/router.h"
 
@@ -28,6 +29,26 @@ Stage::Stage(const Fleet& fleet, const std::vector<double>& bytes_per_token, Wor
       machine.models.push_back(held == settings.models.end() ? nullptr : &*held);
     }
     nodes_.push_back(std::move(machine));
+  }
+}
+
+void Stage::warm_up() {
+  constexpr Mono kBefore{-std::chrono::minutes(2)};  // enough to load, and too short for a keep-alive to run out
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    Machine& machine = nodes_[i];
+    Bytes free = machine.node.card().vram;
+    for (std::size_t model = 0; model < machine.models.size() && machine.warm < fleet_[i].max_loaded; ++model) {
+      const sim::ModelSettings* held = machine.models[model];
+      if (held == nullptr) continue;
+      const Bytes size = engine::size_in_memory(held->spec, machine.node.context_of(*held, {}), fleet_[i].slots);
+      if (!engine::fits(size, free)) continue;
+      free = free - size;
+      ++machine.warm;
+      machine.node.submit({.id = {kLoad + model}, .model = held, .options = {}, .keep_alive = {}, .parts = {}},
+                          kBefore);
+    }
+    machine.node.advance(now_);
+    due_[i] = machine.node.next_event();
   }
 }
 

@@ -45,8 +45,11 @@ class Stage {
   // `fleet`: as it truly is; `bytes_per_token`: of each model of the workload. Both must outlive this.
   Stage(const Fleet& fleet, const std::vector<double>& bytes_per_token, Workload& workload);
 
+  // Before anything else: each node has loaded what of the workload's models fits, in their order. Counts as no load.
+  void warm_up();
   // Until every request has ended.
   void run(Router& router);
+  std::uint64_t loads(std::size_t node) const { return nodes_[node].node.loads() - nodes_[node].warm; }
 
   // ---- for routers
 
@@ -73,6 +76,7 @@ class Stage {
   struct Machine {
     sim::Node node;
     std::vector<const sim::ModelSettings*> models;  // by number of the workload's
+    std::uint64_t warm = 0;                         // loads before the beginning
   };
 
   void arrive(Router& router);
