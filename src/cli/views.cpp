@@ -70,6 +70,14 @@ std::vector<Piece> node_cells(const Json& node) {
           {human_count(count_at(node, "waiting"))}};
 }
 
+// What its agent reported: `2 GPUs 42% busy, 61 GB of 150 GB free`.
+std::string gpu_text(const Json& gpu) {
+  const std::size_t count = elements(gpu, "gpus").size();
+  return fmt::format("{} {:.0f}% busy, {} of {} free", count == 1 ? "GPU" : fmt::format("{} GPUs", count),
+                     100 * number_at(gpu, "busy"), human_size(count_at(gpu, "memory_free")),
+                     human_size(count_at(gpu, "memory_total")));
+}
+
 std::vector<std::vector<Piece>> model_cells(const Json& node) {
   std::vector<std::vector<Piece>> rows;
   for (const Json* runner : runners_in_use(node)) {
@@ -146,12 +154,16 @@ std::string nodes_text(const Json& status, const Style& style) {
                {.title = "SIZE", .right = true},
                {.title = "PROCESSOR"}},
               style);
-  std::string errors;
+  std::string gpus, errors;
   for (const Json* node : nodes) {
     std::vector<Piece> row = node_cells(*node);
     for (auto& model : model_cells(*node)) {
       std::ranges::move(model, std::back_inserter(row));
       table.add(std::exchange(row, std::vector<Piece>(kNodeCells)));
+    }
+    if (const Json* gpu = member(*node, "gpu")) {
+      const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), gpu_text(*gpu))}};
+      gpus.append(line_of(pieces, kAnyWidth, style)).append("\n");
     }
     if (const auto error = text_at(*node, "error"); !error.empty()) {
       const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), error), Paint::bad}};
@@ -160,6 +172,7 @@ std::string nodes_text(const Json& status, const Style& style) {
   }
   std::string text = table.titles(kAnyWidth) + "\n";
   append_lines(text, table.lines(kAnyWidth));
+  if (!gpus.empty()) text.append("\n").append(gpus);
   if (!errors.empty()) text.append("\n").append(errors);
   if (has_simulated(nodes)) text.append("\n").append(kSimulated).append("\n");
   return text;

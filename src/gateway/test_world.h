@@ -52,6 +52,8 @@ class FakeNode {
   void play(std::vector<Script> scripts) { scripts_ = std::move(scripts); }
   void set_models(std::vector<std::string> names) { models_ = std::move(names); }
   void set_resident(bool resident) { resident_ = resident; }
+  // What an agent at the same address says to GET /v1/node.
+  void report(std::string body) { report_ = std::move(body); }
   // Refuses connections from now on, and breaks those it has; and comes back.
   void kill();
   void revive();
@@ -84,6 +86,7 @@ class FakeNode {
   net::Endpoint endpoint_;
   std::vector<Script> scripts_;
   std::vector<std::string> models_{"m:latest"};
+  std::string report_;
   bool resident_ = true;
   bool frozen_ = false;
   std::vector<Seen> seen_;
