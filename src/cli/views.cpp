@@ -78,6 +78,17 @@ std::string gpu_text(const Json& gpu) {
                      human_size(count_at(gpu, "memory_total")));
 }
 
+void append_gpus(std::string& text, const std::vector<const Json*>& nodes, const Style& style) {
+  std::string gpus;
+  for (const Json* node : nodes) {
+    const Json* gpu = member(*node, "gpu");
+    if (gpu == nullptr) continue;
+    const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), gpu_text(*gpu))}};
+    gpus.append(line_of(pieces, kAnyWidth, style)).append("\n");
+  }
+  if (!gpus.empty()) text.append("\n").append(gpus);
+}
+
 std::vector<std::vector<Piece>> model_cells(const Json& node) {
   std::vector<std::vector<Piece>> rows;
   for (const Json* runner : runners_in_use(node)) {
@@ -136,6 +147,7 @@ std::string status_text(const Json& status, const Style& style) {
   }
   text.append(table.titles(kAnyWidth)).append("\n");
   append_lines(text, table.lines(kAnyWidth));
+  append_gpus(text, nodes, style);
   if (has_simulated(nodes)) text.append("\n").append(kSimulated).append("\n");
   return text;
 }
@@ -154,16 +166,12 @@ std::string nodes_text(const Json& status, const Style& style) {
                {.title = "SIZE", .right = true},
                {.title = "PROCESSOR"}},
               style);
-  std::string gpus, errors;
+  std::string errors;
   for (const Json* node : nodes) {
     std::vector<Piece> row = node_cells(*node);
     for (auto& model : model_cells(*node)) {
       std::ranges::move(model, std::back_inserter(row));
       table.add(std::exchange(row, std::vector<Piece>(kNodeCells)));
-    }
-    if (const Json* gpu = member(*node, "gpu")) {
-      const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), gpu_text(*gpu))}};
-      gpus.append(line_of(pieces, kAnyWidth, style)).append("\n");
     }
     if (const auto error = text_at(*node, "error"); !error.empty()) {
       const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), error), Paint::bad}};
@@ -172,7 +180,7 @@ std::string nodes_text(const Json& status, const Style& style) {
   }
   std::string text = table.titles(kAnyWidth) + "\n";
   append_lines(text, table.lines(kAnyWidth));
-  if (!gpus.empty()) text.append("\n").append(gpus);
+  append_gpus(text, nodes, style);
   if (!errors.empty()) text.append("\n").append(errors);
   if (has_simulated(nodes)) text.append("\n").append(kSimulated).append("\n");
   return text;

@@ -549,7 +549,7 @@ net::Task<> Control::carry_out_unload(balance::Unload unload) {
   bool done = false;
   if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
     const std::shared_ptr<Node> node = found->second;
-    done = co_await unload_if_unused(*node, model->key, model->name);
+    done = co_await unload_if_unused(*node, model->runner, model->name);
     node->leaks += done ? 1 : 0;
     log_.warn("slot_leaked", {{"node", node->state.spec.name}, {"model", unload.model}, {"unloaded", done}});
   }
@@ -560,11 +560,12 @@ net::Task<> Control::carry_out_unload(balance::Unload unload) {
 
 // A node begins a model's keep-alive anew when the last request for it has ended. That moment is now, if all of them
 // were ours; if it does not come, somebody else's still runs.
-net::Task<bool> Control::unload_if_unused(Node& node, std::string key, std::string name) {
+net::Task<bool> Control::unload_if_unused(Node& node, fleet::RunnerKey runner, std::string name) {
   const auto expires = [&]() -> std::optional<Wall> {
-    const auto& running = node.state.report.running;
-    const auto entry = std::ranges::find(running, key, &fleet::RunningModel::key);
-    return entry == running.end() ? std::nullopt : std::optional(entry->expires);
+    for (const fleet::RunningModel& running : node.state.report.running) {
+      if (published_->fleet->runner_of(running.key, running.digest) == runner) return running.expires;
+    }
+    return std::nullopt;
   };
   const std::optional<Wall> before = expires();
   if (!co_await net::sleep_until(network_.loop().now() + kLetGo)) co_return false;

@@ -96,7 +96,7 @@ class Control final : public ControlLink, public ControlSink {
   net::Task<> carry_out_load(balance::Load load, std::string options);
   net::Task<> carry_out_trial(balance::Trial trial);
   net::Task<> carry_out_unload(balance::Unload unload);
-  net::Task<bool> unload_if_unused(Node& node, std::string key, std::string name);
+  net::Task<bool> unload_if_unused(Node& node, fleet::RunnerKey runner, std::string name);
   net::Task<balance::Outcome> ask_for_trial(Node& node, const fleet::Model& model);
   net::Task<> tick();
   void join_refresh(Waiting waiting);
