@@ -65,6 +65,7 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
                                                 .previous = request.lane->previous,
                                                 .affinity = request.affinity,
                                                 .may_load = request.lane->loads < settings.parallel_loads,
+                                                .gpu_share = route.settings.gpu_percent / 100.0,
                                                 .may_wait = now - request.arrival < patience()});
   const auto* start = std::get_if<StartOn>(&picked);
   if (start == nullptr) {

@@ -44,6 +44,12 @@ struct ModelOnNode {
   std::optional<unsigned> slots_hint{};  // where the node says it
 };
 
+// What of a node's GPUs is in use, from 0 to 1.
+struct GpuLoad {
+  double busy = 0;    // of the time
+  double memory = 0;  // of the bytes
+};
+
 struct ProbeResult {
   std::optional<ErrorCode> failed{};  // none: passed
 };

@@ -1,6 +1,7 @@
 #pragma once
 // What is known of a node: its runners (one for each set of weights it can serve), its load, its health.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +78,12 @@ struct NodeLoad {
   Mono since;
 };
 
+struct GpuReport {
+  GpuLoad load;
+  Mono at;
+  std::size_t in_flight;  // on the node, then
+};
+
 // A lane that the node takes part in.
 struct Served {
   Lane* lane;
@@ -100,8 +107,18 @@ struct Node {
   std::vector<Served> served;           // by model name
   std::optional<NodeLoad> load;
   Mono no_loads_until{};  // its load queue was full
+  std::optional<GpuReport> gpu;
 
   void changed() { ++version; }
+  // As reported, and each request that was started since as busy as a slot; nullopt: nothing fresh.
+  std::optional<GpuLoad> gpu_load(Duration oldest, Mono now) const {
+    if (!gpu || now - gpu->at >= oldest) return std::nullopt;
+    GpuLoad counted = gpu->load;
+    const std::size_t since = in_flight - std::min(in_flight, gpu->in_flight);
+    const auto slots = static_cast<double>(std::max<std::size_t>(1, slots_in_memory()));
+    counted.busy = std::min(1.0, counted.busy + static_cast<double>(since) / slots);
+    return counted;
+  }
   bool usable() const { return !removed && !draining && health.state() != Health::offline; }
   bool admits(Mono now) const {
     return !health.limits() || in_flight - stragglers < health.admission_limit(slots_in_memory(), now);

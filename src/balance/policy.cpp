@@ -4,6 +4,7 @@
 
 #include "balance/consistent_hash.h"
 #include "balance/earliest_finish.h"
+#include "balance/gpu_score.h"
 #include "balance/least_connections.h"
 #include "balance/least_loaded.h"
 #include "balance/manual.h"
@@ -28,6 +29,7 @@ std::unique_ptr<Policy> make_policy(PolicyKind kind) {
     case PolicyKind::random: return std::make_unique<RandomNode>();
     case PolicyKind::two_choices: return std::make_unique<TwoChoices>();
     case PolicyKind::consistent_hash: return std::make_unique<ConsistentHash>();
+    case PolicyKind::gpu_score: return std::make_unique<GpuScore>();
     case PolicyKind::manual: return std::make_unique<Manual>();
   }
   return nullptr;

@@ -27,12 +27,13 @@ enum class PolicyKind : std::uint8_t {
   random,
   two_choices,
   consistent_hash,
+  gpu_score,
   manual,
 };
 // All of them, by kind.
-inline constexpr std::array<std::string_view, 8> kPolicyNames = {
-    "earliest_finish", "least_connections", "least_loaded",    "round_robin",
-    "random",          "two_choices",       "consistent_hash", "manual"};
+inline constexpr std::array<std::string_view, 9> kPolicyNames = {
+    "earliest_finish", "least_connections", "least_loaded", "round_robin", "random",
+    "two_choices",     "consistent_hash",   "gpu_score",    "manual"};
 constexpr std::string_view name(PolicyKind kind) { return kPolicyNames[static_cast<std::size_t>(kind)]; }
 std::optional<PolicyKind> policy_kind(std::string_view name);
 
@@ -57,6 +58,7 @@ struct Candidate {
   double weight = 1;               // configured, times the factor of its health; above 0
   std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
   double cost = 0;                 // of this request there, in seconds, for policies that ask for it (estimate.h)
+  std::optional<GpuLoad> gpu{};    // freshly reported, with what was started there since
   double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
 };
 
@@ -66,6 +68,7 @@ struct PickContext {
   std::optional<NodeId> previous{};  // the last node picked for this model: ties go round from there
   std::uint64_t affinity = 0;        // equal for requests that had better meet on one node; 0: it is all the same
   bool may_load = false;             // one more load of the model is allowed now
+  double gpu_share = 0.7;            // what free GPU time counts for; free memory for the rest
   bool may_wait = true;              // it has not yet waited by choice for as long as it may
 };
 

@@ -17,7 +17,8 @@ Routes::Routes(const SchedulerSettings& settings) {
     routes_.push_back({.settings = route, .policy = make_policy(route.policy)});
   }
   routes_.push_back(
-      {.settings = {.model = "*", .policy = settings.policy, .nodes = {}}, .policy = make_policy(settings.policy)});
+      {.settings = {.model = "*", .policy = settings.policy, .nodes = {}, .gpu_percent = settings.gpu_percent},
+       .policy = make_policy(settings.policy)});
 }
 
 const Route& Routes::of(std::string_view model) const {

@@ -164,6 +164,14 @@ void Scheduler::probed(NodeId id, const ProbeResult& result, Mono now, Actions& 
   note(*dispatcher_, found->second, evidence, now, actions);
 }
 
+void Scheduler::observe_gpu(NodeId id, GpuLoad load, Mono now) {
+  const auto found = dispatcher_->nodes.find(id);
+  if (found == dispatcher_->nodes.end()) return;
+  Node& node = found->second;
+  node.gpu = GpuReport{.load = load, .at = now, .in_flight = node.in_flight};
+  node.changed();
+}
+
 bool Scheduler::try_node(NodeId id, Mono now, Actions& actions) {
   const auto found = dispatcher_->nodes.find(id);
   return found != dispatcher_->nodes.end() && dispatcher_->start_trial(found->second, now, actions);

@@ -51,6 +51,8 @@ class Scheduler {
   // it.
   void observe_inventory(NodeId node, std::span<const ModelOnNode> models, Mono asked, Mono now, Actions& actions);
   void probed(NodeId node, const ProbeResult& result, Mono now, Actions& actions);
+  // What the node's agent says of its GPUs. Used by the policy gpu_score until it is too old.
+  void observe_gpu(NodeId node, GpuLoad load, Mono now);
   // Begins a Trial there, whatever its health. False: it is offline, or no model in its memory has a free slot.
   bool try_node(NodeId node, Mono now, Actions& actions);
   // 'server busy': its load queue is full. No loads there for a while; its warm models go on.

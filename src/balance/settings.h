@@ -17,6 +17,7 @@ struct RouteSettings {
   std::string model;  // a pattern (api/model_pattern.h)
   PolicyKind policy = PolicyKind::earliest_finish;
   std::vector<std::string> nodes{};  // by name, the preferred one first; empty: all
+  unsigned gpu_percent = 70;         // gpu_score: what free GPU time counts for; free memory for the rest
   ContextRule context = ContextRule::fit;
   std::string fallback{};  // the model to take while no node can serve this one; empty: none. For the caller
 
@@ -43,6 +44,8 @@ struct SchedulerSettings {
   HealthSettings health;
   LeakSettings leak;
   PolicyKind policy = PolicyKind::earliest_finish;
+  unsigned gpu_percent = 70;                               // RouteSettings::gpu_percent for all others
+  Duration gpu_report_age = std::chrono::seconds(5);       // an older report of a node's GPUs is not used
   std::vector<RouteSettings> routes{};                     // the first that fits a model; `policy` for all others
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free

@@ -41,6 +41,7 @@ Mono valid_until(const Place& place, Readiness readiness, bool priced, const Sch
   };
   at(node.no_loads_until);
   at(place.runner->no_load_until);
+  if (node.gpu) at(after(node.gpu->at, settings.gpu_report_age));
   if (node.load && node.load->runner != place.runner) at(after(node.load->since, settings.load_patience));
   if (priced && readiness == Readiness::busy) at(after(now, kSoonHolds));
   if (priced && readiness == Readiness::cold && node.full()) at(after(now, kEvictionHolds));
@@ -65,6 +66,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   candidate.node_in_flight = node.in_flight;
   candidate.weight = node.spec.weight * node.health.weight_factor(priced);
   candidate.identity = node.spec.identity;
+  candidate.gpu = node.gpu_load(settings.gpu_report_age, now);
 
   place.version = node.version;
   place.valid_until = valid_until(place, candidate.readiness, priced, settings, now);

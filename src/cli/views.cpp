@@ -70,6 +70,25 @@ std::vector<Piece> node_cells(const Json& node) {
           {human_count(count_at(node, "waiting"))}};
 }
 
+// What its agent reported: `2 GPUs 42% busy, 61 GB of 150 GB free`.
+std::string gpu_text(const Json& gpu) {
+  const std::size_t count = elements(gpu, "gpus").size();
+  return fmt::format("{} {:.0f}% busy, {} of {} free", count == 1 ? "GPU" : fmt::format("{} GPUs", count),
+                     100 * number_at(gpu, "busy"), human_size(count_at(gpu, "memory_free")),
+                     human_size(count_at(gpu, "memory_total")));
+}
+
+void append_gpus(std::string& text, const std::vector<const Json*>& nodes, const Style& style) {
+  std::string gpus;
+  for (const Json* node : nodes) {
+    const Json* gpu = member(*node, "gpu");
+    if (gpu == nullptr) continue;
+    const Piece pieces[] = {{fmt::format("{}: {}", text_at(*node, "name", "?"), gpu_text(*gpu))}};
+    gpus.append(line_of(pieces, kAnyWidth, style)).append("\n");
+  }
+  if (!gpus.empty()) text.append("\n").append(gpus);
+}
+
 std::vector<std::vector<Piece>> model_cells(const Json& node) {
   std::vector<std::vector<Piece>> rows;
   for (const Json* runner : runners_in_use(node)) {
@@ -128,6 +147,7 @@ std::string status_text(const Json& status, const Style& style) {
   }
   text.append(table.titles(kAnyWidth)).append("\n");
   append_lines(text, table.lines(kAnyWidth));
+  append_gpus(text, nodes, style);
   if (has_simulated(nodes)) text.append("\n").append(kSimulated).append("\n");
   return text;
 }
@@ -160,6 +180,7 @@ std::string nodes_text(const Json& status, const Style& style) {
   }
   std::string text = table.titles(kAnyWidth) + "\n";
   append_lines(text, table.lines(kAnyWidth));
+  append_gpus(text, nodes, style);
   if (!errors.empty()) text.append("\n").append(errors);
   if (has_simulated(nodes)) text.append("\n").append(kSimulated).append("\n");
   return text;

@@ -189,6 +189,20 @@ gpu-1  http://gpu-1:11434  stable  0.34.4           0        0  all-minilm  0/1 
 )");
 }
 
+TEST(NodesText, tells_what_agents_report) {
+  Json one = node("gpu-1"), two = node("gpu-2");
+  const Json gpu{{"name", "x"}};
+  one["gpu"] = {
+      {"busy", 0.42}, {"memory_free", 61'000'000'000}, {"memory_total", 150'000'000'000}, {"gpus", {gpu, gpu}}};
+  two["gpu"] = {
+      {"busy", 0}, {"memory_free", 8'000'000'000}, {"memory_total", 8'000'000'000}, {"gpus", Json::array({gpu})}};
+  const std::string_view told =
+      "\n\ngpu-1: 2 GPUs 42% busy, 61 GB of 150 GB free\ngpu-2: GPU 0% busy, 8.0 GB of 8.0 GB free\n";
+  for (const std::string& text : {nodes_text(status({one, two}), kPlain), status_text(status({one, two}), kPlain)}) {
+    EXPECT_TRUE(text.ends_with(told)) << text;
+  }
+}
+
 struct HealthCase {
   std::string_view health, why;
   bool draining;

@@ -78,6 +78,18 @@ bool is_node_name(std::string_view text) {
                      [](char c) { return ascii::is_alnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+std::optional<std::string> read_agent(std::string_view text, std::optional<http::BaseUrl>& agent) {
+  constexpr std::uint16_t kPort = 11437;
+  auto parsed = http::parse_base_url(text);
+  if (!parsed) return parsed.error().detail;
+  if (parsed->scheme == http::Scheme::https) return "TLS to agents is not there yet; expected http://...";
+  // What the port of an Ollama is by default, is another one for agents.
+  constexpr std::uint16_t kOllamas = 11434;
+  if (parsed->port == kOllamas && !text.contains(fmt::format(":{}", kOllamas))) parsed->port = kPort;
+  agent = std::move(*parsed);
+  return std::nullopt;
+}
+
 void bind_node(Binder& binder, fleet::NodeSpec& node) {
   binder.text({"url", "where the node listens, as in OLLAMA_HOST"}, http::to_text(node.url),
               [&](std::string_view text) -> std::optional<std::string> {
@@ -98,6 +110,9 @@ void bind_node(Binder& binder, fleet::NodeSpec& node) {
         node.name = text;
         return std::nullopt;
       });
+  binder.text({"agent", "where its agent tells about its GPUs; none by default"},
+              node.agent ? http::to_text(*node.agent) : "",
+              [&](std::string_view text) { return read_agent(text, node.agent); });
   binder.whole_or_auto({"slots", "requests that it runs at once for one model; found out by default"}, node.slots, 1,
                        1024);
   binder.whole({"weight", "its share of the requests, where the policy goes by weight"}, node.weight, 1, 100);
@@ -181,6 +196,8 @@ void bind_route(Binder& binder, balance::RouteSettings& route) {
                 return std::nullopt;
               });
   bind_policy(binder, {"policy", "how one of its nodes is chosen"}, route.policy);
+  binder.whole({"gpu_percent", "gpu_score: what free GPU time counts for; free memory for the rest"}, route.gpu_percent,
+               0, 100);
   bind_names(binder, {"nodes", "names of those that serve it, the preferred one first; none: all"}, route.nodes,
              [](std::string_view) -> std::optional<std::string> { return std::nullopt; });
   bind_choice(binder,
@@ -299,6 +316,9 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration({"refresh_wait", "for news of an unknown model before 404"}, timeouts.refresh_wait, milliseconds(0),
                   minutes(1));
   binder.duration({"trial", "for the answer of a node on trial"}, timeouts.trial, seconds(1), hours(1));
+  binder.duration({"agent_interval", "of the reports of a node's agent"}, timeouts.agent_interval, milliseconds(100),
+                  hours(1));
+  binder.duration({"agent_report", "older ones are not used"}, timeouts.agent_report, milliseconds(100), hours(24));
   binder.duration({"leaked_slot", "of a model in memory on which nothing starts; 0s: for ever"}, timeouts.leaked_slot,
                   seconds(0), hours(24));
   binder.duration({"load", "for a model to be loaded"}, timeouts.load, seconds(1), hours(24));
@@ -336,6 +356,8 @@ void bind(Binder& binder, DroverSettings& settings) {
   binder.flag({"allow_cloud", "serve models whose prompts leave the building"}, settings.allow_cloud);
   binder.whole({"workers", "threads that serve; 0: one a core"}, settings.workers, 0, 1024);
   bind_policy(binder, {"policy", "how a node is chosen"}, settings.policy);
+  binder.whole({"gpu_percent", "gpu_score: what free GPU time counts for; free memory for the rest"},
+               settings.gpu_percent, 0, 100);
   bind_routes(binder, settings.routes);
   bind_aliases(binder, settings.aliases);
   bind_nodes(binder, settings.nodes);

@@ -185,6 +185,12 @@ class Checks {
       fault(fmt::format("limits.{}", name), fmt::format("limits.{} is {}, more than limits.buffers, which is {}", name,
                                                         size_text(size), size_text(*limits.buffers)));
     }
+    const Timeouts& timeouts = settings_.timeouts;
+    if (timeouts.agent_report < timeouts.agent_interval) {
+      fault("timeouts.agent_report",
+            fmt::format("timeouts.agent_report is {}, shorter than timeouts.agent_interval, which is {}",
+                        duration_text(timeouts.agent_report), duration_text(timeouts.agent_interval)));
+    }
     const HealthThresholds& health = settings_.health;
     if (health.degraded_percent > health.offline_percent) {
       fault("health.degraded_percent",

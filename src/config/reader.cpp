@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kAuto = "auto";
 constexpr std::size_t kShownBytes = 60;
-constexpr std::size_t kShownKeys = 20;
+constexpr std::size_t kShownKeys = 32;
 constexpr std::size_t kMostFaults = 100;  // nobody reads more in one run
 
 // Short and harmless enough for a message.

@@ -142,6 +142,8 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.health.slow_answers = settings.health.slow_answers;
   scheduler.health.slow_factor = settings.health.slow_percent / 100.0;
   scheduler.policy = settings.policy;
+  scheduler.gpu_percent = settings.gpu_percent;
+  scheduler.gpu_report_age = settings.timeouts.agent_report;
   scheduler.routes = settings.routes;
   return scheduler;
 }

@@ -57,6 +57,8 @@ struct Timeouts {
   Duration tags_interval = std::chrono::seconds(30);
   Duration refresh_wait = std::chrono::seconds(1);  // for a refresh, before an unknown model is a 404
   Duration trial = std::chrono::seconds(30);        // for the answer of a node on trial
+  Duration agent_interval = std::chrono::seconds(1);
+  Duration agent_report = std::chrono::seconds(5);  // older ones are not used
   Duration leaked_slot = std::chrono::minutes(1);   // nothing starts on a model in memory; 0: never looked for
   Duration load = std::chrono::minutes(30);         // of a model, through the gateway's own connection
 
@@ -106,6 +108,7 @@ struct DroverSettings {
   bool allow_cloud = false;  // models whose prompts leave the building
   unsigned workers = 0;      // 0: one a core
   balance::PolicyKind policy = balance::PolicyKind::earliest_finish;
+  unsigned gpu_percent = 70;                   // of gpu_score
   std::vector<balance::RouteSettings> routes;  // what is decided otherwise for some models
   std::vector<fleet::AliasSettings> aliases;   // names that stand for models
   std::vector<fleet::NodeSpec> nodes;  // ids are their places in this list; the gateway keeps ids stable over reloads

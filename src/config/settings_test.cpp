@@ -227,7 +227,7 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:10: routes[0].model is missing; expected a name or a pattern such as llama3.2:* or *\n"},
     {"policy: least_connection\n",
      "drover.yaml:1:9: policy is least_connection; expected earliest_finish, least_connections, least_loaded, "
-     "round_robin, random, two_choices, consistent_hash or manual; did you mean "
+     "round_robin, random, two_choices, consistent_hash, gpu_score or manual; did you mean "
      "\"least_connections\"?\n"},
     {"limits: {quue: 5}", "drover.yaml:1:10: unknown key \"quue\" in limits; did you mean \"queue\"?\n"},
     {"retry: {tries: 5}",
@@ -289,8 +289,28 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:43: nodes[1].name is x, the name of nodes[0] already; give it another\n"},
     {"limits: {buffers: 32MiB}",
      "drover.yaml:1:9: limits.request_body is 64MiB, more than limits.buffers, which is 32MiB\n"},
+    {"timeouts: {agent_report: 500ms}",
+     "drover.yaml:1:26: timeouts.agent_report is 500ms, shorter than timeouts.agent_interval, which is 1s\n"},
+    {"nodes: [{url: a, agent: 'https://b'}]",
+     "drover.yaml:1:25: nodes[0].agent: TLS to agents is not there yet; expected http://...\n"},
     {"health: {open: 2m}", "drover.yaml:1:16: health.open is 2m, longer than health.longest_open, which is 1m\n"},
 };
+
+TEST(Settings, an_agent_has_a_port_of_its_own_by_default) {
+  struct Case {
+    std::string_view written, meant;
+  };
+  for (const auto& [written, meant] :
+       {Case{"gpu-1", "http://gpu-1:11437"}, Case{"http://gpu-1", "http://gpu-1"},
+        Case{"gpu-1:11434", "http://gpu-1:11434"}, Case{"http://gpu-1:80", "http://gpu-1"},
+        Case{"[::1]/x", "http://[::1]:11437/x"}}) {
+    const auto settings = parse_settings(fmt::format("nodes: [{{url: a, agent: '{}'}}]", written), "drover.yaml");
+    ASSERT_TRUE(settings) << written;
+    EXPECT_EQ(http::to_text(settings->nodes[0].agent.value()), meant);
+    EXPECT_EQ(parse_settings(to_yaml(*settings), "again")->nodes, settings->nodes);
+  }
+  EXPECT_FALSE(parse_settings("nodes: [a]", "drover.yaml")->nodes[0].agent);
+}
 
 TEST(Settings, that_are_wrong_say_what_where_and_what_to_do) {
   for (const auto& test : kFaults) EXPECT_EQ(faults_of(test.text), test.fault) << test.text;

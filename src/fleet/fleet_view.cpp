@@ -108,7 +108,10 @@ class FleetView::Builder {
     for (const NodeState& node : nodes) states_.push_back(&node);
     std::sort(states_.begin(), states_.end(),
               [](const NodeState* a, const NodeState* b) { return a->spec.id < b->spec.id; });
-    for (const NodeState* state : states_) view_.nodes_.push_back(state->spec);
+    for (const NodeState* state : states_) {
+      view_.nodes_.push_back(state->spec);
+      if (state->agent) view_.agents_.emplace(state->spec.id, *state->agent);
+    }
   }
 
   FleetView build() && {
@@ -308,6 +311,11 @@ RunnerKey FleetView::runner_of(std::string_view key, std::string_view digest) co
   if (digest.empty()) return runner_key(key);
   const auto found = runners_.find(digest);
   return found == runners_.end() ? runner_key(digest) : found->second;
+}
+
+const AgentReport* FleetView::agent(NodeId id) const {
+  const auto found = agents_.find(id);
+  return found == agents_.end() ? nullptr : &found->second;
 }
 
 const NodeSpec* FleetView::node(NodeId id) const {

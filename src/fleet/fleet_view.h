@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "fleet/agent_report.h"
 #include "fleet/alias.h"
 #include "fleet/capabilities.h"
 #include "fleet/node.h"
@@ -53,8 +54,9 @@ struct Model {
 
 struct NodeState {
   NodeSpec spec;
-  bool reachable = false;  // answered its last probe
-  NodeReport report;       // the last one; of a node that is down, too, since it may come back
+  bool reachable = false;                           // answered its last probe
+  NodeReport report;                                // the last one; of a node that is down, too, since it may come back
+  std::optional<AgentReport> agent = std::nullopt;  // the last one
 };
 
 struct ViewOptions {
@@ -97,6 +99,8 @@ class FleetView {
 
   std::span<const NodeSpec> nodes() const { return nodes_; }
   const NodeSpec* node(NodeId id) const;
+  // What its agent said of its GPUs; nullptr: nothing yet, or it has none.
+  const AgentReport* agent(NodeId id) const;
   const std::map<std::string, Model, std::less<>>& index() const { return index_; }
   // The lowest version of a node that was heard of, else kFallbackVersion.
   std::string_view lowest_version() const { return lowest_version_; }
@@ -116,6 +120,7 @@ class FleetView {
   Body tags_, ps_, models_, version_;
   std::string lowest_version_;
   std::vector<NodeSpec> nodes_;
+  std::map<NodeId, AgentReport> agents_;
   std::map<std::string, Model, std::less<>> index_;  // by Model::key
   template <typename Named>
   using Spellings = std::unordered_map<std::string, const Named*, TextHash, std::equal_to<>>;

@@ -36,8 +36,9 @@ struct NodeSpec {
   NodeKind kind = NodeKind::ollama;
   unsigned weight = 1;  // 1 to 100: its share where a policy goes by weight
   std::optional<unsigned> slots =
-      std::nullopt;        // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
-  bool simulated = false;  // started by `drover up` itself
+      std::nullopt;  // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
+  std::optional<http::BaseUrl> agent = std::nullopt;  // which tells about its GPUs
+  bool simulated = false;                             // started by `drover up` itself
 
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "fleet/agent_report.h"
 #include "fleet/probe_answers.h"
 
 namespace {
@@ -48,6 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   check_listing(body, parse_ps_answer);
   if (const auto show = parse_show_answer(body)) {
     CHECK(show->body == body && show->weights.find_first_not_of("0123456789abcdef") == std::string::npos);
+  }
+  if (const auto report = parse_agent_answer(body)) {
+    CHECK(!report->gpus.empty() && report->gpus.size() <= kMaxGpus && report->busy() >= 0 && report->busy() <= 1);
+    CHECK(report->memory_total() > Bytes{} && report->memory_free() <= report->memory_total());
   }
   if (check_generation(body)) CHECK(body.find("eval_count") != std::string_view::npos);
   if (check_embedding(body)) CHECK(body.find('[') != std::string_view::npos);

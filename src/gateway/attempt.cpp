@@ -28,9 +28,9 @@ api::Reason reason_for(ErrorCode code, std::string_view slug) {
   switch (code) {
     case ErrorCode::connect_refused:
     case ErrorCode::unreachable:
+    case ErrorCode::slot_leaked:
     case ErrorCode::system: return api::Reason::no_backend;
     case ErrorCode::connect_timed_out: return api::Reason::connect_timeout;
-    case ErrorCode::slot_leaked:
     case ErrorCode::response_timed_out: return api::Reason::first_byte_timeout;
     case ErrorCode::timed_out: return api::Reason::deadline;
     case ErrorCode::protocol:
@@ -172,7 +172,8 @@ net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
     if (ready.error() != ErrorCode::timed_out) co_return std::unexpected(wire::Failure{ready.error()});
     dead_looks = node_is_alive() ? 0 : dead_looks + 1;
     if (dead_looks >= 2) co_return std::unexpected(wire::Failure{ErrorCode::response_timed_out});
-    if (exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, exchange_.loop().now())) {
+    const Mono then = exchange_.loop().now();
+    if (then < exchange_.deadline && exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, then)) {
       co_return std::unexpected(wire::Failure{ErrorCode::slot_leaked});
     }
   }

@@ -41,7 +41,11 @@ struct Control::Node {
   std::string error;
   std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
   std::uint64_t leaks = 0;
-  net::Signal look;  // notified: probe now
+  std::optional<net::Endpoint> agent;
+  Mono agent_resolved_at = Mono::min();
+  std::string agent_error;
+  bool agent_news = false;  // not published yet
+  net::Signal look;         // notified: probe now
 };
 
 Control::Control(net::Network& network, net::Resolver& resolver, SharedScheduler& scheduler, Log& log,
@@ -75,6 +79,10 @@ void Control::adopt(std::vector<fleet::NodeSpec> specs) {
       auto& node = kept[spec.id];
       if (const auto found = nodes_.find(spec.id); found != nodes_.end()) node = found->second;
       if (node == nullptr) node = std::make_shared<Node>();
+      if (node->state.spec.agent != spec.agent) {
+        node->agent.reset();
+        node->state.agent.reset();
+      }
       node->state.spec = spec;
       scheduler.update_node({.id = spec.id,
                              .name = spec.name,
@@ -98,7 +106,7 @@ void Control::adopt(std::vector<fleet::NodeSpec> specs) {
 
 void Control::start(net::Signal& first_round) {
   first_round_ = &first_round;
-  for (auto& [id, node] : nodes_) flows_.spawn(watch(node));
+  for (auto& [id, node] : nodes_) watch_all_of(node);
   if (nodes_.empty()) first_round.notify();
   flows_.spawn(tick());
 }
@@ -113,7 +121,7 @@ void Control::apply(GatewaySetup setup) {
   adopt(std::move(specs));
   for (auto& [id, node] : nodes_) {
     const auto known = before.find(id);
-    if (known == before.end() || known->second != node) flows_.spawn(watch(node));
+    if (known == before.end() || known->second != node) watch_all_of(node);
   }
   republish();
 }
@@ -132,6 +140,11 @@ std::vector<Control::NodeStatus> Control::nodes() const {
 
 // ---- probes
 // ----------------------------------------------------------------------------------------------------------
+
+void Control::watch_all_of(const std::shared_ptr<Node>& node) {
+  flows_.spawn(watch(node));
+  flows_.spawn(watch_agent(node));
+}
 
 net::Task<> Control::watch(std::shared_ptr<Node> node) {
   while (!node->removed) {
@@ -191,8 +204,8 @@ net::Task<> Control::probe(Node& node) {
   if (node.removed || unasked) co_return;
 
   const bool reachable = !failure;
-  const bool changed =
-      report != node.state.report || reachable != node.state.reachable || node.error.empty() != reachable;
+  const bool changed = std::exchange(node.agent_news, false) || report != node.state.report ||
+                       reachable != node.state.reachable || node.error.empty() != reachable;
   // It may have come back with other settings.
   if (reachable && !node.state.reachable && local_slots_ && !spec.slots) node.slots = local_slots_(*node.endpoint);
   if (failure && node.error.empty()) {
@@ -254,6 +267,65 @@ net::Task<Result<std::string>> Control::get(Node& node, std::string path) {
   if (answer->status == 200) co_return std::move(answer->body);
   co_return Error{ErrorCode::protocol, Side::upstream,
                   fmt::format("GET {} on {} answered {}", path, net::to_text(*node.endpoint), answer->status)};
+}
+
+// ---- agents
+// ----------------------------------------------------------------------------------------------------------
+
+net::Task<> Control::watch_agent(std::shared_ptr<Node> node) {
+  while (!node->removed) {
+    const auto agent = node->state.spec.agent;
+    if (agent) co_await ask_agent(*node, *agent);
+    // A reload may give it one.
+    const Duration pause = agent ? setup_.settings.agent_interval : setup_.settings.probe_interval;
+    if (!co_await net::sleep_until(network_.loop().now() + pause)) co_return;
+  }
+}
+
+// What is learned is for choices only: a node is no worse for an agent that fails, and its last report grows old.
+net::Task<> Control::ask_agent(Node& node, http::BaseUrl agent) {
+  const auto body = co_await get_report(node, agent);
+  auto report = body ? fleet::parse_agent_answer(*body) : Result<fleet::AgentReport>(body.error());
+  const Mono now = network_.loop().now();
+  if (node.removed || (!report && report.error().code == ErrorCode::cancelled)) co_return;
+  if (!report) {
+    if (node.agent_error.empty()) {
+      const std::string url = http::to_text(agent);
+      log_.warn("agent_failed", {{"node", node.state.spec.name}, {"agent", url}, {"error", report.error().detail}});
+    }
+    node.agent_error = report.error().detail;
+    co_return;
+  }
+  node.agent_error.clear();
+  report->at = now;
+  const balance::GpuLoad load{.busy = report->busy(),
+                              .memory = 1 - static_cast<double>(report->memory_free().value) /
+                                                static_cast<double>(report->memory_total().value)};
+  node.state.agent = std::move(*report);
+  node.agent_news = true;
+  scheduler_.change(
+      [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.observe_gpu(node.state.spec.id, load, now); });
+}
+
+net::Task<Result<std::string>> Control::get_report(Node& node, http::BaseUrl agent) {
+  net::Loop& loop = network_.loop();
+  const Mono deadline = loop.now() + setup_.settings.probe;
+  if (!node.agent || after(node.agent_resolved_at, kResolveEvery) <= loop.now()) {
+    const auto found = co_await resolver_.resolve(loop, agent.host, agent.port, deadline);
+    if (!found) co_return found.error();
+    if (const auto allowed = guard::check_target(agent.host, found->front()); !allowed) co_return allowed.error();
+    node.agent = found->front();
+    node.agent_resolved_at = loop.now();
+  }
+  wire::CallRequest request{.target = agent.path + "/v1/node",
+                            .host = http::authority(agent),
+                            .max_answer = fleet::kMaxAgentAnswer,
+                            .connect = setup_.settings.connect};
+  auto answer = co_await wire::call(network_, *node.agent, std::move(request), deadline);
+  if (!answer) co_return answer.error();
+  if (answer->status == 200) co_return std::move(answer->body);
+  co_return Error{ErrorCode::protocol, Side::upstream,
+                  fmt::format("GET /v1/node on {} answered {}", net::to_text(*node.agent), answer->status)};
 }
 
 // Asks for the details of models that nobody has asked for yet, a few a round: the weights' key tells aliases apart
@@ -497,7 +569,7 @@ net::Task<> Control::carry_out_unload(balance::Unload unload) {
   bool done = false;
   if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
     const std::shared_ptr<Node> node = found->second;
-    done = co_await unload_if_unused(*node, model->key, model->name);
+    done = co_await unload_if_unused(*node, model->runner, model->name);
     node->leaks += done ? 1 : 0;
     log_.warn("slot_leaked", {{"node", node->state.spec.name}, {"model", unload.model}, {"unloaded", done}});
   }
@@ -508,11 +580,12 @@ net::Task<> Control::carry_out_unload(balance::Unload unload) {
 
 // A node begins a model's keep-alive anew when the last request for it has ended. That moment is now, if all of them
 // were ours; if it does not come, somebody else's still runs.
-net::Task<bool> Control::unload_if_unused(Node& node, std::string key, std::string name) {
+net::Task<bool> Control::unload_if_unused(Node& node, fleet::RunnerKey runner, std::string name) {
   const auto expires = [&]() -> std::optional<Wall> {
-    const auto& running = node.state.report.running;
-    const auto entry = std::ranges::find(running, key, &fleet::RunningModel::key);
-    return entry == running.end() ? std::nullopt : std::optional(entry->expires);
+    for (const fleet::RunningModel& running : node.state.report.running) {
+      if (published_->fleet->runner_of(running.key, running.digest) == runner) return running.expires;
+    }
+    return std::nullopt;
   };
   const std::optional<Wall> before = expires();
   if (!co_await net::sleep_until(network_.loop().now() + kLetGo)) co_return false;

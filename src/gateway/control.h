@@ -61,6 +61,7 @@ class Control final : public ControlLink, public ControlSink {
   std::vector<NodeStatus> nodes() const;
   // Has the node of this name show that it answers (balance::Trial). Errors (invalid): there is none, or it cannot now.
   Result<void> try_node(std::string_view name);
+  Duration gpu_report_age() const { return setup_.scheduler.gpu_report_age; }
   balance::PolicyKind policy() const { return setup_.scheduler.policy; }
   // By observe::NameLookup; nodes given by their address are not looked up.
   const std::array<std::uint64_t, observe::kNameLookupCount>& name_lookups() const { return name_lookups_; }
@@ -81,18 +82,22 @@ class Control final : public ControlLink, public ControlSink {
   void unload(const balance::Unload& unload) override;
 
   void adopt(std::vector<fleet::NodeSpec> specs);
+  void watch_all_of(const std::shared_ptr<Node>& node);
   net::Task<> watch(std::shared_ptr<Node> node);
   Duration pause_after_probe(const Node& node) const;
   net::Task<> probe(Node& node);
   net::Task<Result<net::Endpoint>> locate(Node& node);
   net::Task<Result<std::string>> get(Node& node, std::string path);
+  net::Task<> watch_agent(std::shared_ptr<Node> node);
+  net::Task<> ask_agent(Node& node, http::BaseUrl agent);
+  net::Task<Result<std::string>> get_report(Node& node, http::BaseUrl agent);
   net::Task<> learn_shows(Node& node);
   // A POST that may take long.
   net::Task<Result<wire::CallAnswer>> post(Node& node, std::string path, std::string body, Mono deadline);
   net::Task<> carry_out_load(balance::Load load, std::string options);
   net::Task<> carry_out_trial(balance::Trial trial);
   net::Task<> carry_out_unload(balance::Unload unload);
-  net::Task<bool> unload_if_unused(Node& node, std::string key, std::string name);
+  net::Task<bool> unload_if_unused(Node& node, fleet::RunnerKey runner, std::string name);
   net::Task<balance::Outcome> ask_for_trial(Node& node, const fleet::Model& model);
   net::Task<> tick();
   void join_refresh(Waiting waiting);

@@ -241,6 +241,54 @@ TEST(Faults, row_107_a_node_on_trial_answers_the_gateway_before_it_gets_clients)
   }
 }
 
+std::string report_of(double busy) {
+  return fmt::format(R"({{"gpus":[{{"name":"x","busy":{},"memory_free":100,"memory_total":400}}]}})", busy);
+}
+
+WorldOptions with_agents() {
+  return {.change = [](GatewaySetup& setup) {
+    for (fleet::NodeSpec& node : setup.nodes) node.agent = node.url;
+    setup.scheduler.policy = balance::PolicyKind::gpu_score;
+  }};
+}
+
+TEST(Faults, requests_follow_what_agents_report_of_gpus) {
+  World world(with_agents());
+  for (const std::size_t idle : {0U, 1U}) {
+    world.nodes[idle]->report(report_of(0.1));
+    world.nodes[1 - idle]->report(report_of(0.9));
+    world.run_for(2s);
+    const std::size_t before = world.nodes[idle]->seen().size();
+    for (int i = 0; i < 2; ++i) world.send(post(kChatPath, kChat));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(world.nodes[idle]->seen().size() - before, 2U) << "equal by the gateway's own counts";
+  }
+  EXPECT_EQ(world.log().back()["drover.picked"], "gpu_score");
+  world.expect_at_rest();
+}
+
+TEST(Faults, row_108_a_wrong_report_of_gpus_is_not_used_and_does_the_node_no_harm) {
+  World world(with_agents());
+  world.nodes[0]->report(report_of(0.25));
+  world.run_for(10s);
+  const Json node = world.status()["nodes"][0];
+  EXPECT_EQ(node["gpu"]["busy"], 0.25);
+  EXPECT_EQ(node["gpu"]["memory_free"], 100);
+  EXPECT_EQ(node["gpu"]["gpus"][0]["name"], "x");
+  EXPECT_FALSE(world.status()["nodes"][1].contains("gpu"));
+  EXPECT_EQ(world.counted(R"(drover_node_gpu_memory_bytes{node="a"})"), 400U);
+  world.nodes[0]->report(report_of(42));
+  world.run_for(3s);
+  EXPECT_EQ(world.counted(R"(drover_node_gpu_memory_bytes{node="a"})"), 400U) << "the one before is still fresh";
+  world.run_for(3s);
+  EXPECT_EQ(world.counted(R"(drover_node_gpu_memory_bytes{node="a"})"), 0U);
+  EXPECT_EQ(world.status()["nodes"][0]["health"], "stable");
+  const auto got = world.send(post(kChatPath, kChat));
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 200");
+  world.expect_at_rest();
+}
+
 // A client that goes round the gateway, and whose answer takes so long.
 net::Task<> use_node(World& world, const FakeNode& node, Duration time) {
   auto dialled = co_await world.network.dial(node.endpoint(), kNever);

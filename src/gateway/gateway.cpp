@@ -131,7 +131,17 @@ std::string Gateway::metrics_page() const {
   const auto snapshot = scheduler_.snapshot(now);
   observe::Gauges gauges;
   for (const auto& node : control_.nodes()) {
-    gauges.nodes.push_back({node.state.spec.name, node.state.reachable, node.health, node.trials, node.leaks});
+    auto& gauge = gauges.nodes.emplace_back();
+    gauge.name = node.state.spec.name;
+    gauge.up = node.state.reachable;
+    gauge.health = node.health;
+    gauge.trials = node.trials;
+    gauge.leaks = node.leaks;
+    const auto& report = node.state.agent;
+    if (!report || now - report->at >= control_.gpu_report_age()) continue;
+    gauge.gpu = {.busy = report->busy(),
+                 .memory_free = report->memory_free().value,
+                 .memory_total = report->memory_total().value};
   }
   for (const auto& model : snapshot.models) {
     const fleet::Model* known = control_.published()->fleet->find(model.model);

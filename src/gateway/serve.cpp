@@ -395,7 +395,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
   std::vector<NodeId> excluded;
   balance::RetryKind kind = balance::RetryKind::first;
   unsigned runner_deaths = 0;
-  unsigned stale = 0;  // attempts that only found a pooled connection closed: they do not count
+  unsigned stale = 0;  // attempts that only found a pooled connection closed, or a leaked slot: they do not count
   std::optional<AttemptFailure> last;
   while (true) {
     auto admitted = co_await admit(exchange,
@@ -454,6 +454,7 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
         co_return std::unexpected(co_await answer_cancelled(exchange));
       }
       if (last->error.code == ErrorCode::runner_died) ++runner_deaths;
+      if (last->error.code == ErrorCode::slot_leaked) ++stale;
       const auto retry =
           balance::retry_after(last->error, {.number = exchange.attempts - stale,
                                              .limit = exchange.worker.published()->attempts,

@@ -34,6 +34,7 @@ struct GatewaySettings {
   Duration probe_interval = std::chrono::seconds(5);  // /api/version and /api/ps
   Duration probe_again = std::chrono::seconds(1);     // the same, of a node that is not (yet) in service
   Duration tags_interval = std::chrono::seconds(30);  // /api/tags
+  Duration agent_interval = std::chrono::seconds(1);  // of reports of a node's GPUs
   Duration trial = std::chrono::seconds(30);          // longest wait for the answer of a node on trial
   Duration load = std::chrono::minutes(30);           // longest wait for a load of ours
   Bytes probe_answer = 16_MiB;                        // largest listing of a node

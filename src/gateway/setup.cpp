@@ -36,6 +36,7 @@ Result<GatewaySetup> make_setup(const config::DroverSettings& settings, const Ma
   gateway.probe_interval = timeouts.probe_interval;
   gateway.probe_again = timeouts.probe_again;
   gateway.tags_interval = timeouts.tags_interval;
+  gateway.agent_interval = timeouts.agent_interval;
   gateway.trial = timeouts.trial;
   gateway.load = timeouts.load;
   gateway.probe_answer = limits.probe_body;

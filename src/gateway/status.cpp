@@ -37,6 +37,21 @@ Json runner_json(const balance::RunnerSnapshot& runner, const fleet::NodeReport&
   return json;
 }
 
+Json gpu_json(const fleet::AgentReport& report, Mono now) {
+  Json gpus = Json::array();
+  for (const fleet::Gpu& gpu : report.gpus) {
+    gpus.push_back({{"name", gpu.name},
+                    {"busy", gpu.busy},
+                    {"memory_free", gpu.memory_free.value},
+                    {"memory_total", gpu.memory_total.value}});
+  }
+  return Json{{"busy", report.busy()},
+              {"memory_free", report.memory_free().value},
+              {"memory_total", report.memory_total().value},
+              {"age_s", seconds(now - report.at)},
+              {"gpus", std::move(gpus)}};
+}
+
 Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* snapshot, const fleet::FleetView& fleet,
                Mono now) {
   const fleet::NodeSpec& spec = status.state.spec;
@@ -46,6 +61,7 @@ Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* s
             {"version", status.state.report.version},
             {"reachable", status.state.reachable}};
   if (!status.error.empty()) json["error"] = status.error;
+  if (const fleet::AgentReport* report = fleet.agent(spec.id)) json["gpu"] = gpu_json(*report, now);
   if (snapshot == nullptr) return json;
   json["health"] = balance::name(snapshot->health);
   json["why"] = balance::name(snapshot->why);

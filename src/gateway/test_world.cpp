@@ -87,6 +87,7 @@ std::string FakeNode::probe_answer(std::string_view path) const {
       if (context_ > 0) list.back()["context_length"] = context_;
     }
   }
+  if (path == "/v1/node") return report_;
   if (path == "/api/version") return R"({"version":"0.34.4"})";
   if (path == "/api/show") return R"({"modelfile":"","details":{},"model_info":{},"capabilities":["completion"]})";
   return to_text(Json{{"models", list}});

@@ -54,6 +54,8 @@ class FakeNode {
   void set_resident(bool resident) { resident_ = resident; }
   // Tokens of a slot, as it tells; 0: it does not.
   void set_context(std::uint64_t tokens) { context_ = tokens; }
+  // What an agent at the same address says to GET /v1/node.
+  void report(std::string body) { report_ = std::move(body); }
   // Refuses connections from now on, and breaks those it has; and comes back.
   void kill();
   void revive();
@@ -86,6 +88,7 @@ class FakeNode {
   net::Endpoint endpoint_;
   std::vector<Script> scripts_;
   std::vector<std::string> models_{"m:latest"};
+  std::string report_;
   bool resident_ = true;
   std::uint64_t context_ = 4096;
   bool frozen_ = false;

@@ -321,6 +321,18 @@ class Metrics::Scrape {
         out_.sample({node.name, balance::name(state)}, std::uint64_t{node.health == state ? 1U : 0U});
       }
     }
+    out_.begin(Metric::node_gpu_busy);
+    for (const auto& node : gauges_.nodes) {
+      if (node.gpu) out_.sample({node.name}, node.gpu->busy);
+    }
+    out_.begin(Metric::node_gpu_memory_free);
+    for (const auto& node : gauges_.nodes) {
+      if (node.gpu) out_.sample({node.name}, node.gpu->memory_free);
+    }
+    out_.begin(Metric::node_gpu_memory);
+    for (const auto& node : gauges_.nodes) {
+      if (node.gpu) out_.sample({node.name}, node.gpu->memory_total);
+    }
     out_.begin(Metric::leaked_slots);
     for (const auto& node : gauges_.nodes) counted({node.name}, node.leaks);
     out_.begin(Metric::node_trials);

@@ -158,7 +158,12 @@ struct Gauges {
     bool up = false;  // answered its last probe
     balance::Health health = balance::Health::offline;
     std::array<std::uint64_t, kTrialVerdictCount> trials{};
-    std::uint64_t leaks = 0;  // models unloaded for a leaked slot
+    struct Gpu {
+      double busy;  // part of the time
+      std::uint64_t memory_free, memory_total;
+    };
+    std::optional<Gpu> gpu{};  // all of its GPUs together
+    std::uint64_t leaks = 0;   // models unloaded for a leaked slot
   };
   struct Model {
     std::string name;  // as listed

@@ -200,7 +200,9 @@ TEST(Stage, who_is_refused_waits_for_ever_and_misses_the_goal) {
   std::deque<Listed::Entry> entries;
   for (engine::TokenHash i = 0; i < 4; ++i) entries.push_back({0ms, question({{i, 100}}, 5)});
   Small small(one_node(1), std::move(entries));
-  small.run_scheduled({.max_queue = 1, .retry_budget = {}, .health = {}});
+  balance::SchedulerSettings settings;
+  settings.max_queue = 1;
+  small.run_scheduled(settings);
   const Figures figures = small.figures("e2e<10s");
   EXPECT_EQ(figures.requests, 4U);
   EXPECT_EQ(figures.ok, 1U);

@@ -66,6 +66,8 @@ ErrorAnswer error_answer(api::Route route, const Failure& failure, bool streamed
 std::string tags_answer(const Store& store);
 std::string ps_answer(const std::vector<Running>& running, Mono now, Wall wall);
 std::string version_answer(std::string_view version);
+// What an agent beside the node would report of its GPU (fleet/agent_report.h).
+std::string agent_answer(const Node& node, std::string_view card);
 std::string models_answer(const Store& store);
 std::string model_answer(const Store& store, const ModelSettings& model, std::string_view asked);
 std::string show_answer(const Store& store, const ModelSettings& model, bool verbose);

@@ -65,7 +65,7 @@ net::Task<bool> Connection::run() {
 
 net::Task<After> Connection::serve(wire::Incoming& request) {
   const std::string path(request.head->path());
-  if (path == "/sim/faults" || path == "/sim/state") {
+  if (path == "/sim/faults" || path == "/sim/state" || path == "/v1/node") {
     const auto body = co_await body_of(request);
     if (!body) co_return After::broken;
     co_return co_await reply(request, control(request, *body));
@@ -229,6 +229,10 @@ Connection::Reply Connection::control(const wire::Incoming& request, const std::
   if (request.head->path() == "/sim/state") {
     if (method != http::Method::get) return {.status = 405, .type = type, .allow = "GET"};
     return {.type = type, .body = to_text(server_.state())};
+  }
+  if (request.head->path() == "/v1/node") {
+    if (method != http::Method::get) return {.status = 405, .type = type, .allow = "GET"};
+    return {.type = type, .body = agent_answer(server_.node_, server_.settings_.card)};
   }
   if (method == http::Method::del) {
     server_.clear_faults();

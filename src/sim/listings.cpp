@@ -5,6 +5,7 @@
 
 #include "api/go_json.h"
 #include "api/model_name.h"
+#include "base/json.h"
 #include "sim/answers.h"
 #include "sim/go_object.h"
 #include "sim/openai_answers.h"
@@ -97,6 +98,15 @@ std::string ps_answer(const std::vector<Running>& running, Mono now, Wall wall) 
                   .str();
   }
   return GoObject().raw("models", models + ']').str();
+}
+
+std::string agent_answer(const Node& node, std::string_view card) {
+  const Bytes total = node.vram(), used = std::min(node.vram_used(), total);
+  const Json gpu{{"name", fmt::format("simulated {}", card)},
+                 {"busy", node.busy()},
+                 {"memory_free", (total - used).value},
+                 {"memory_total", total.value}};
+  return to_text(Json{{"gpus", Json::array({gpu})}});
 }
 
 std::string version_answer(std::string_view version) { return GoObject().text("version", version).str(); }

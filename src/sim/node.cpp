@@ -68,7 +68,16 @@ std::size_t Node::slots_of(const ModelSettings& model) const {
   return single ? 1 : settings_.slots;
 }
 
-Bytes Node::used() const {
+double Node::busy() const {
+  double busiest = 0;
+  for (const auto& [weights, runner] : loaded_) {
+    const double slots = static_cast<double>(runner->runner.settings().slots);
+    busiest = std::max(busiest, static_cast<double>(runner->runner.running()) / slots);
+  }
+  return std::min(1.0, busiest);
+}
+
+Bytes Node::vram_used() const {
   Bytes sum;
   for (const auto& [weights, runner] : loaded_) sum += runner->size_vram;
   return sum;
@@ -363,7 +372,7 @@ void Node::work_on_head(Mono now) {
   }
   const auto size = engine::size_in_memory(spec, context_of(*active.ask.model, active.ask.options),
                                            static_cast<std::uint32_t>(slots_of(*active.ask.model)));
-  const Bytes free = card_.vram > used() ? card_.vram - used() : Bytes{};
+  const Bytes free = card_.vram > vram_used() ? card_.vram - vram_used() : Bytes{};
   const bool room = loaded_.size() < std::max<std::size_t>(settings_.max_loaded, 1) && engine::fits(size, free);
   if (room || loaded_.empty()) return begin_load(active.ask, now);
   std::vector<engine::Resident> residents;
@@ -391,7 +400,7 @@ void Node::finish_load(Mono now) {
   const std::uint32_t context = context_of(model, active.ask.options);
   const auto slots = static_cast<std::uint32_t>(slots_of(model));
   const Bytes size = engine::size_in_memory(model.spec, context, slots);
-  const Bytes free = card_.vram > used() ? card_.vram - used() : Bytes{};
+  const Bytes free = card_.vram > vram_used() ? card_.vram - vram_used() : Bytes{};
   const bool on_host = active.ask.options.num_gpu == 0;
   const Bytes size_vram = on_host ? Bytes{} : engine::placed(size, free);
   constexpr std::uint32_t kBlock = 16;

@@ -90,6 +90,11 @@ class Node {
   std::vector<NodeEvent> advance(Mono now);
   Mono next_event() const;
 
+  // Of its one card: how much is in use, from 0 to 1 (slots that work, of those of the fullest model), and its memory.
+  double busy() const;
+  Bytes vram() const { return card_.vram; }
+  Bytes vram_used() const;
+
   // Longest remaining time first. A model that still loads is not among them.
   std::vector<Running> running() const;
   // /api/ps answers no sooner: a runner is being torn down. kNever is never returned.
@@ -158,8 +163,6 @@ class Node {
   const Loaded* usable(const ModelSettings& model) const;
   bool fits_request(const Loaded& runner, const Ask& ask) const;
   std::size_t slots_of(const ModelSettings& model) const;
-  Bytes used() const;
-
   void settle(Mono now);
   void step(Mono now);
   void end_ping(AskId id, Mono now);

@@ -2,8 +2,8 @@
 // A simulated Ollama node on a listener: real bytes in front of sim/node.h. The same flows run on Linux and in the
 // simulated world.
 //
-// Besides Ollama's routes it has three of its own: POST /sim/faults arms a fault (sim/faults.h), DELETE /sim/faults
-// clears all, GET /sim/state tells what it does.
+// Besides Ollama's routes it has a few of its own: POST /sim/faults arms a fault (sim/faults.h), DELETE /sim/faults
+// clears all, GET /sim/state tells what it does, and GET /v1/node is that of an agent beside it.
 
 #include <deque>
 #include <map>

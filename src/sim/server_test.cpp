@@ -463,6 +463,20 @@ TEST(Server, section_4_8_ps_lists_what_is_loaded_and_waits_while_a_runner_is_tor
   EXPECT_GT(world.loop.now() - start, 300ms);
 }
 
+TEST(Server, answers_for_an_agent_beside_it_from_its_slots_and_memory) {
+  World world;
+  const auto gpu = [&] { return parse_json(world.ask(get("/v1/node")).body()).value()["gpus"][0]; };
+  const Json idle = gpu();
+  EXPECT_EQ(number_at(idle, "busy", -1), 0);
+  EXPECT_EQ(integer_at(idle, "memory_free"), integer_at(idle, "memory_total"));
+  world.warm();
+  EXPECT_LT(integer_at(gpu(), "memory_free"), integer_at(idle, "memory_free"));
+  const auto client =
+      world.send(post("/api/generate", R"({"model":"llama3.2:3b","prompt":"x","options":{"num_predict":5000}})"));
+  world.world.run_for(1s);
+  EXPECT_EQ(number_at(gpu(), "busy"), 0.25) << "one slot of four";
+}
+
 TEST(Server, section_2_13_show_names_the_weights_and_refuses_in_its_words) {
   World world;
   const std::string body = world.ask(post("/api/show", R"({"name":"QWEN3:8b"})")).body();

@@ -104,6 +104,7 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
     spec.url = http::parse_base_url(fmt::format("http://{}:{}", host_of(i), nodes[i]->endpoint().port)).value();
     names_.point(host_of(i), nodes[i]->endpoint());
     if (plan.slots > 0) spec.slots = plan.slots;
+    if (i % 2 == 0) spec.agent = spec.url;  // half of them have an agent
     spec.weight = random.chance(0.7) ? 1 : 1 + static_cast<unsigned>(random.below(5));
     first_.nodes.push_back(std::move(spec));
   }

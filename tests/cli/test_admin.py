@@ -5,7 +5,7 @@ import json
 import math
 import re
 
-from harness import MODEL, CommandTest, free_port, get, request, status_of, until
+from harness import MODEL, PLACES, CommandTest, free_port, get, request, status_of, until
 
 NAME, LABEL = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r"[a-zA-Z_][a-zA-Z0-9_]*"
 LABELS = re.compile(rf'({LABEL})="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
@@ -131,6 +131,15 @@ class Admin(CommandTest):
         self.assertEqual(request(trial, {}), {"node": "node-1", "trial": "began"})
         passed = ("drover_node_trials_total", (("node", "node-1"), ("verdict", "passed")))
         until(lambda: self.metrics(gateway).get(passed) == 1, "the trial to have passed")
+
+    def test_reports_of_gpus_are_shown(self):
+        sim = self.sim()
+        self.write(f"{PLACES}timeouts: {{probe_interval: 200ms}}\nnodes: [{{url: '{sim.url}', agent: '{sim.url}'}}]\n")
+        gateway = self.ready(self.start("serve", "--config", "drover.yaml").serving())
+        until(lambda: "gpu" in gateway.nodes()[sim.url], "the agent's first report")
+        gpu = gateway.nodes()[sim.url]["gpu"]
+        self.assertEqual((gpu["busy"], len(gpu["gpus"])), (0, 1))
+        self.assertIn(("drover_node_gpu_busy_ratio", (("node", gateway.nodes()[sim.url]["name"]),)), self.metrics(gateway))
 
     def test_nothing_of_it_is_on_the_clients_listener(self):
         gateway = self.serve("http://127.0.0.1:1")

@@ -24,7 +24,7 @@ EXPECTED = [
 WORDS = {
     "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
     "access_log.to": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
-    "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"),
+    "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"), "nodes[].agent": ("text", "none"),
     "aliases": ("list", "none"), "aliases[].name": ("name", "required"), "aliases[].models": ("list", "required"),
     "aliases[].models[].model": ("name", "required"), "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
     "routes[].fallback": ("name", "none"),

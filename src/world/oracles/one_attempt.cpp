@@ -1,5 +1,6 @@
 // No attempt starts after a byte of the answer has gone to the client, nor while another one of the same request runs,
-// and there are no more than the settings allow. A pooled connection that turned out stale does not count.
+// and there are no more than the settings allow. A pooled connection that turned out stale, and a node that began
+// nothing, do not count.
 
 #include <fmt/format.h>
 
@@ -20,7 +21,7 @@ class OneAttempt final : public Witness {
         court_.complain("one_attempt", "two attempts at once: " + text_of(request));
       }
       const bool stale = each.reused && each.node_left && each.status == 0;
-      counted += !stale;
+      counted += !stale && !began_nothing(each);
     }
     if (counted > court_.plan.settings.retry.attempts) {
       court_.complain("one_attempt",
