@@ -188,23 +188,34 @@ void Informed::dispatch(Stage& stage) {
   look_again_ = waiting_ > 0 ? stage.now() + kLookAgain : kNever;
 }
 
-// Of the first in line that could start now, the one whose cache saves most. False: none starts.
+// Of the first in line that could start now, the one whose cache saves most; if none of them does, the last in line,
+// which has all others before it. False: none starts.
 bool Informed::dispatch_line(Stage& stage, std::size_t model) {
   Line& line = lines_[model];
   for (Place& place : places_) place.promised = 0;
   const std::size_t most = std::clamp<std::size_t>(kWeighed / places_.size(), 1, kLookahead);
   std::optional<Choice> chosen;
   std::size_t which = 0;
-  for (std::size_t i = 0; i < std::min(line.size(), most); ++i) {
+  for (std::size_t i = 0; i < std::min(line.size(), kLookahead) && !(chosen && i >= most); ++i) {
     const auto its = choose(stage, line[i]);
     if (its && (!chosen || its->estimate.saved > chosen->estimate.saved)) {
       chosen = its;
       which = i;
     }
   }
+  if (!chosen && line.size() > kLookahead) {
+    promise_for(static_cast<double>(line.size() - kLookahead - 1));
+    which = line.size() - 1;
+    chosen = choose(stage, line[which]);
+  }
   if (!chosen) return false;
   start(stage, line, which, *chosen);
   return true;
+}
+
+// So many more as those that were promised to places already, in the same shares.
+void Informed::promise_for(double requests) {
+  for (Place& place : places_) place.promised *= 1 + requests / static_cast<double>(kLookahead);
 }
 
 void Informed::start(Stage& stage, Line& line, std::size_t index, const Choice& choice) {

@@ -83,6 +83,7 @@ class Informed final : public Router {
   bool make_room(Stage& stage);
   void dispatch(Stage& stage);
   bool dispatch_line(Stage& stage, std::size_t model);
+  void promise_for(double requests);
   void start(Stage& stage, Line& line, std::size_t index, const Choice& choice);
 
   InformedSettings settings_;
