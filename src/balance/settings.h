@@ -42,7 +42,7 @@ struct SchedulerSettings {
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;
   HealthSettings health;
-  LeakSettings leak;
+  LeakSettings leak{};
   PolicyKind policy = PolicyKind::earliest_finish;
   unsigned gpu_percent = 70;                               // RouteSettings::gpu_percent for all others
   Duration gpu_report_age = std::chrono::seconds(5);       // an older report of a node's GPUs is not used
