@@ -1,7 +1,7 @@
 #pragma once
 // How a prompt begins, in a form that may be logged: of its chain of hashes (prompt_chain.h) every fourth, each under a
-// key that nobody knows. Equal hashes at one place of two lines mean prompts that are equal up to there; nothing else can
-// be told from them, and nothing at all from those of another key.
+// key that nobody knows. Equal hashes at one place of two lines mean prompts that are equal up to there; nothing else
+// can be told from them, and nothing at all from those of another key.
 
 #include <array>
 #include <cstddef>

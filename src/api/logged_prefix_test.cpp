@@ -39,9 +39,9 @@ TEST(LogKey, hashes_as_its_authors_do) {
 }
 
 TEST(LoggedPrefix, has_a_hash_for_each_whole_kibibyte_up_to_its_bound) {
-  for (const auto& [links, hashes] : {std::pair(0UL, 0UL), std::pair(3UL, 0UL), std::pair(4UL, 1UL), std::pair(7UL, 1UL),
-                                      std::pair(4 * kMaxLoggedHashes, kMaxLoggedHashes),
-                                      std::pair(4 * kMaxLoggedHashes + 400, kMaxLoggedHashes)}) {
+  for (const auto& [links, hashes] :
+       {std::pair(0UL, 0UL), std::pair(3UL, 0UL), std::pair(4UL, 1UL), std::pair(7UL, 1UL),
+        std::pair(4 * kMaxLoggedHashes, kMaxLoggedHashes), std::pair(4 * kMaxLoggedHashes + 400, kMaxLoggedHashes)}) {
     EXPECT_EQ(logged(chain_of(links), LogKey(counting())).size(), hashes) << links;
   }
 }

@@ -60,8 +60,8 @@ struct AccessRecord {
 
 // One line with its newline; the fields always in one order, absent ones left out. Names are those of ECS and
 // OpenTelemetry where they have one, else `drover.*`. What could forge a line or steer a terminal (control characters,
-// bidirectional marks, invalid UTF-8) is escaped. Makes room for the longest such line first, about 2 KiB, six times the
-// texts and 19 bytes a hash, and asks for no other memory: append to a buffer that is kept. About 0.2 µs.
+// bidirectional marks, invalid UTF-8) is escaped. Makes room for the longest such line first, about 2 KiB, six times
+// the texts and 19 bytes a hash, and asks for no other memory: append to a buffer that is kept. About 0.2 µs.
 void append_access_line(std::string& out, const AccessRecord& record);
 
 }  // namespace drover::observe
