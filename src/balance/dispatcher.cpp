@@ -227,7 +227,8 @@ Duration Dispatcher::retry_after(const Lane& lane, Tenant& tenant, Priority prio
 }
 
 std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono now) const {
-  const auto wait = request.lane->line.wait(request, now);
+  const double capacity = request.lane->route->policy->estimates() ? survey_.capacity(now) : 0;
+  const auto wait = request.lane->line.wait(request, now, capacity);
   return wait ? std::optional(to_duration(*wait)) : std::nullopt;
 }
 

@@ -114,7 +114,7 @@ class Dispatcher {
   Duration retry_after(Mono now) const;
   // The same of one that would have joined this line.
   Duration retry_after(const Lane& lane, Tenant& tenant, Priority priority, Mono now) const;
-  // Until it starts, if it is known how fast its line moves.
+  // Until the request surveyed last starts, if it is known how fast its line moves.
   std::optional<Duration> expected_wait(const Request& request, Mono now) const;
 
  private:

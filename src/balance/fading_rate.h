@@ -26,9 +26,12 @@ class FadingRate {
   }
   // Since the last restart().
   std::uint64_t count() const { return count_; }
-  double a_second(Mono now) const {
+  // `guess`: what was expected before, which counts as much as so many events; 0: nothing was.
+  double a_second(Mono now, double guess = 0, double worth = 0) const {
     const double seen = 1 - fade(now - since_);  // of all that would count, the part that can have been seen by now
-    return seen <= 0 ? 0 : sum_ * fade(now - at_) / (seconds(window_) * seen);
+    const double guessed = guess > 0 ? worth : 0;
+    const double time = seconds(window_) * seen + (guess > 0 ? worth / guess : 0);
+    return time <= 0 ? 0 : (sum_ * fade(now - at_) + guessed) / time;
   }
 
  private:

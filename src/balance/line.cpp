@@ -245,24 +245,29 @@ std::size_t Line::position(const Place& place) const {
   return position;
 }
 
-std::optional<double> Line::wait(const Request& request, Mono now) const { return wait(place_of(request), now); }
+std::optional<double> Line::wait(const Request& request, Mono now, double capacity) const {
+  return wait(place_of(request), now, capacity);
+}
 
-std::optional<double> Line::wait_of_next(Tenant& tenant, Priority priority, Mono now) const {
+std::optional<double> Line::wait_of_next(Tenant& tenant, Priority priority, Mono now, double capacity) const {
   const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
   const Flow newcomer{.tenant = &tenant};
   const Flow& flow = found == flows_.end() ? newcomer : **found;
   const Flow::Waiting& own = flow.waiting[index(priority)];
-  return wait({&flow, index(priority), own.size, own.tokens}, now);
+  return wait({&flow, index(priority), own.size, own.tokens}, now, capacity);
 }
 
-std::optional<double> Line::wait(const Place& place, Mono now) const {
-  constexpr std::uint64_t kFew = 4;  // starts that say nothing yet
-  const double pace = pace_.a_second(now);
-  if (pace_.count() < kFew || pace <= 0) return std::nullopt;
+std::optional<double> Line::wait(const Place& place, Mono now, double capacity) const {
+  constexpr std::uint64_t kFew = 4;       // starts that say nothing yet
+  constexpr double kGuess = 16;           // starts that the guess counts for
+  constexpr std::uint64_t kSettled = 16;  // starts of a flow that show its pace
+  if (pace_.count() < kFew && capacity <= 0) return std::nullopt;
+  const double pace = pace_.a_second(now, capacity, kGuess);
+  if (pace <= 0) return std::nullopt;
   const double by_position = static_cast<double>(position(place)) / pace;
   // Others come meanwhile and may go first. What that does shows where a flow's own requests wait.
   const double own = place.flow->pace.a_second(now);
-  if (place.flow->pace.count() < kFew || own <= 0) return by_position;
+  if (place.flow->pace.count() < kSettled || own <= 0) return by_position;
   return std::max(by_position, static_cast<double>(place.behind + 1) / own);
 }
 

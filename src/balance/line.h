@@ -76,10 +76,11 @@ class Line {
   Request* last() const;
   // How many go before it, as things are, and itself.
   std::size_t position(const Request& request) const;
-  // Seconds until it starts, by how fast the line has moved; none: it has hardly moved yet.
-  std::optional<double> wait(const Request& request, Mono now) const;
+  // Seconds until it starts, by how fast the line has moved; none: it has hardly moved yet. `capacity`: starts a second
+  // that the nodes should have room for, which is believed at first; 0: nobody knows.
+  std::optional<double> wait(const Request& request, Mono now, double capacity = 0) const;
   // The same of one that would join now.
-  std::optional<double> wait_of_next(Tenant& tenant, Priority priority, Mono now) const;
+  std::optional<double> wait_of_next(Tenant& tenant, Priority priority, Mono now, double capacity = 0) const;
   // The highest class in which somebody waits; kPriorities: nobody does.
   std::size_t top() const;
   // When the one that has waited longest came; kNever: nobody waits.
@@ -111,7 +112,7 @@ class Line {
   };
   Place place_of(const Request& request) const;
   std::size_t position(const Place& place) const;
-  std::optional<double> wait(const Place& place, Mono now) const;
+  std::optional<double> wait(const Place& place, Mono now, double capacity) const;
 
   Tenants* tenants_;
   std::vector<std::unique_ptr<Flow>> flows_;  // the first is of those without a name

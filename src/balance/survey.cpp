@@ -177,6 +177,16 @@ void Survey::promise(std::size_t candidate, double work) {
   runner.promised += work;
 }
 
+double Survey::capacity(Mono now) const {
+  double rate = 0;
+  const auto all = candidates();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool in_use = all[i].readiness == Readiness::busy || all[i].readiness == Readiness::ready;
+    if (in_use) rate += all[i].slots / estimate(i, now).work();
+  }
+  return rate;
+}
+
 void Survey::promise_busy(std::size_t count, Mono now) {
   double rate = 0;  // requests a second that they end
   const auto all = candidates();

@@ -41,6 +41,9 @@ class Survey {
   Estimate estimate(std::size_t candidate, Mono now) const;
   PrefixIndex::Found found(std::size_t candidate) const { return prefixes_.found(place(candidate).runner->cache); }
 
+  // Requests like it that the candidates could end in a second, all slots in use. For policies that estimate.
+  double capacity(Mono now) const;
+
   // So many seconds of work wait for this candidate: who comes behind reckons with them, until forget_promises().
   void promise(std::size_t candidate, double work);
   // So many requests of which no other look knew wait for those that are busy, each for who will have it soonest.

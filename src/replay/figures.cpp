@@ -29,9 +29,9 @@ template <Summary Figures::* Of, double Summary::* Part>
 double part(const Figures& figures) {
   return figures.*Of.*Part;
 }
-template <double Summary::* Part>
-double program_part(const Figures& figures) {
-  return figures.program ? (*figures.program).*Part : kNone;
+template <std::optional<Summary> Figures::* Of, double Summary::* Part>
+double maybe_part(const Figures& figures) {
+  return figures.*Of ? (*(figures.*Of)).*Part : kNone;
 }
 template <double Fairness::* Part>
 double fairness_part(const Figures& figures) {
@@ -58,7 +58,7 @@ double reuse_part(const Figures& figures) {
 Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std::vector<Workload::Program>& programs,
                const load::Goal& goal) {
   Figures sum;
-  std::vector<double> first, each, end, waited, whole;
+  std::vector<double> first, each, end, waited, told, whole;
   std::uint64_t good = 0;
   std::uint64_t tokens = 0;
   Mono last{};
@@ -81,6 +81,10 @@ Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std:
     const Mono begun = request.first_token.value_or(request.ended);
     first.push_back(seconds(begun - request.arrived));
     waited.push_back(std::max(0.0, seconds(begun - request.arrived - request.usage.prompt_time)));
+    if (request.told && request.started > request.arrived) {
+      const double wait = seconds(request.started - request.arrived);
+      told.push_back(std::abs(seconds(*request.told) - wait) / wait);
+    }
     if (const auto time = outcome.time_per_token()) each.push_back(seconds(*time));
   }
   for (std::uint64_t i = 0; i < lost; ++i) {
@@ -92,6 +96,7 @@ Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std:
   sum.per_token = summarise(each);
   sum.end_to_end = summarise(end);
   sum.waited = summarise(waited);
+  if (!told.empty()) sum.told = summarise(told);
   for (const Workload::Program& program : programs) {
     whole.push_back(program.ended == kNever ? kForever : seconds(program.ended - program.began));
   }
@@ -126,9 +131,11 @@ std::span<const Figure> figures() {
       Figure{"wait_p50", part<&F::waited, &S::p50>},
       Figure{"wait_p95", part<&F::waited, &S::p95>},
       Figure{"wait_p99", part<&F::waited, &S::p99>},
-      Figure{"program_mean", program_part<&S::mean>},
-      Figure{"program_p50", program_part<&S::p50>},
-      Figure{"program_p95", program_part<&S::p95>},
+      Figure{"told_off_p50", maybe_part<&F::told, &S::p50>},
+      Figure{"told_off_p90", maybe_part<&F::told, &S::p90>},
+      Figure{"program_mean", maybe_part<&F::program, &S::mean>},
+      Figure{"program_p50", maybe_part<&F::program, &S::p50>},
+      Figure{"program_p95", maybe_part<&F::program, &S::p95>},
       Figure{"good", [](const F& f) { return f.good; }},
       Figure{"tokens_per_s", [](const F& f) { return f.tokens_per_s; }},
       Figure{"loads", [](const F& f) { return static_cast<double>(f.loads); }},

@@ -175,7 +175,7 @@ std::unique_ptr<Router> make_router(Stage& stage, const Scenario& scenario, cons
   const auto kind = balance::policy_kind(policy);
   CHECK(kind.has_value());
   settings.scheduler.policy = *kind;
-  return std::make_unique<Scheduled>(stage, workload.models(), settings, seed);
+  return std::make_unique<Scheduled>(stage, workload.models(), workload.tenants(), settings, seed);
 }
 
 // What policy and seed make of a scenario.

@@ -7,9 +7,9 @@
 
 namespace drover::replay {
 
-Scheduled::Scheduled(Stage& stage, const std::vector<std::string>& models, const ScheduledSettings& settings,
-                     std::uint64_t seed)
-    : settings_(settings), scheduler_(settings.scheduler, seed), polls_(stage.nodes()) {
+Scheduled::Scheduled(Stage& stage, const std::vector<std::string>& models, const std::vector<std::string>& tenants,
+                     const ScheduledSettings& settings, std::uint64_t seed)
+    : settings_(settings), scheduler_(settings.scheduler, seed), tenants_(tenants), polls_(stage.nodes()) {
   for (const std::string& model : models) keys_.push_back(api::model_key(model));
   for (std::size_t i = 0; i < stage.nodes(); ++i) {
     const sim::NodeSettings& node = stage.settings(i);
@@ -45,10 +45,14 @@ void Scheduled::arrived(Stage& stage, std::size_t number) {
                          .arrival = request.arrived,
                          .excluded = too_small_,
                          .affinity = affinity,
+                         .tenant = tenants_.empty() ? std::string_view{} : tenants_[request.question.tenant],
                          .prompt = {.bytes = request.bytes, .prefix = stage.prefix(number), .max_answer = {}}},
                         actions_);
   if (const auto* start = std::get_if<balance::Start>(&decision)) stage.start(number, start->node.value);
   if (std::holds_alternative<balance::Refused>(decision)) stage.refuse(number);
+  if (const auto* queued = std::get_if<balance::Queued>(&decision); queued != nullptr && queued->wait) {
+    stage.tell(number, *queued->wait);
+  }
   act(stage);
 }
 

@@ -17,8 +17,9 @@ struct ScheduledSettings {
 
 class Scheduled final : public Router {
  public:
-  Scheduled(Stage& stage, const std::vector<std::string>& models, const ScheduledSettings& settings,
-            std::uint64_t seed);
+  // `tenants`: names of those who ask; empty: nobody in particular.
+  Scheduled(Stage& stage, const std::vector<std::string>& models, const std::vector<std::string>& tenants,
+            const ScheduledSettings& settings, std::uint64_t seed);
 
   void arrived(Stage& stage, std::size_t request) override;
   void ended(Stage& stage, std::size_t request, bool ok, const balance::NodeDurations& durations) override;
@@ -39,6 +40,7 @@ class Scheduled final : public Router {
 
   const ScheduledSettings settings_;
   balance::Scheduler scheduler_;
+  const std::vector<std::string>& tenants_;
   std::vector<std::string> keys_;                         // the models as the scheduler names them
   std::vector<Poll> polls_;                               // by node
   std::unordered_map<std::uint64_t, std::size_t> loads_;  // nodes by token

@@ -33,7 +33,8 @@ struct Request {
   Mono arrived;
   std::size_t node = 0;  // once it was started
   Mono started{};
-  Duration load{};  // until a runner was there for it
+  std::optional<Duration> told{};  // how long it would wait, when it came
+  Duration load{};                 // until a runner was there for it
   std::optional<Mono> first_token{};
   Mono ended{};
   engine::JobUsage usage{};
@@ -68,6 +69,8 @@ class Stage {
 
   // `cached`: tokens of the prompt that the node need not read, whatever its cache says.
   void start(std::size_t request, std::size_t node, std::optional<std::uint32_t> cached = {});
+  // It waits, and was told for how long.
+  void tell(std::size_t number, Duration wait) { requests_[number].told = wait; }
   void refuse(std::size_t request);
   // Has a model loaded, without a prompt; Router::loaded tells when.
   void load(std::size_t node, std::size_t model, std::uint64_t token);

@@ -8,7 +8,7 @@ namespace drover::replay {
 Summary summarise(std::vector<double>& times) {
   if (times.empty()) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    return {kNone, kNone, kNone, kNone};
+    return {kNone, kNone, kNone, kNone, kNone};
   }
   std::ranges::sort(times);
   // The least value that the part does not exceed.
@@ -18,7 +18,7 @@ Summary summarise(std::vector<double>& times) {
   };
   double sum = 0;
   for (const double time : times) sum += time;
-  return {sum / static_cast<double>(times.size()), quantile(0.5), quantile(0.95), quantile(0.99)};
+  return {sum / static_cast<double>(times.size()), quantile(0.5), quantile(0.9), quantile(0.95), quantile(0.99)};
 }
 
 }  // namespace drover::replay
