@@ -378,9 +378,12 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
                 R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
                 called, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
   const auto kind = model == "nobody:1b" ? Asked::Kind::unknown_model : Asked::Kind::prompt;
-  const std::string session = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
+  std::string fields = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
+  // Of three tenants one asks most; those without a name are a fourth.
+  if (random.chance(0.5)) fields += fmt::format("x-drover-tenant: t{}\r\n", random.chance(0.7) ? 0 : random.below(3));
+  if (random.chance(0.1)) fields += fmt::format("x-drover-priority: {}\r\n", random.chance(0.5) ? "high" : "low");
   Wish wish =
-      request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body, session);
+      request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body, fields);
   wish.asked.openai = openai;
   wish.asked.num_ctx = num_ctx;
   ledger_.asks(wish.asked);

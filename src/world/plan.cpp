@@ -55,6 +55,7 @@ void draw_timeouts(Random& random, config::Timeouts& timeouts) {
 
 void draw_limits(Random& random, config::Limits& limits) {
   limits.queue = one_of<std::size_t>(random, {5, 40, 1000, 1000});
+  limits.queue_per_tenant = one_of<std::size_t>(random, {3, 250, 250});
   limits.buffers = Bytes{one_of<std::uint64_t>(random, {1, 4, 64}) << 20};
   limits.request_body = std::min(limits.request_body, *limits.buffers);
   limits.stream_buffer = Bytes{one_of<std::uint64_t>(random, {64, 256, 1024}) << 10};
@@ -161,6 +162,9 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   draw_limits(random, plan.settings.limits);
   draw_rules(random, plan.settings);
   draw_routing(random, plan.settings);
+  // Clients are taken for proxies that say who asks.
+  plan.settings.trusted_proxies = {*net::parse_address_range("0.0.0.0/0"), *net::parse_address_range("::/0")};
+  plan.settings.tenants = {{.name = "t1", .weight = 2}, {.name = "t2", .priority = balance::Priority::low}};
   plan.settings.aliases = {{std::string(kAlias), {{std::string(kAliased)}}}};
   plan.network = draw_network(random);
   // All faults at once hide what a few of them would show: a swarm has each with one chance in three.
