@@ -59,14 +59,14 @@ void Dispatcher::find_route(Lane& lane) const {
 
 std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono now) {
   const Route& route = *request.lane->route;
-  const auto picked =
-      route.policy->pick(survey_.candidates(), {.now = now,
-                                                .random = random_,
-                                                .previous = request.lane->previous,
-                                                .affinity = request.affinity,
-                                                .may_load = request.lane->loads < settings.parallel_loads,
-                                                .gpu_share = route.settings.gpu_percent / 100.0,
-                                                .may_wait = now - request.arrival < patience()});
+  const auto picked = route.policy->pick(survey_.candidates(),
+                                         {.now = now,
+                                          .random = random_,
+                                          .previous = request.lane->previous,
+                                          .affinity = request.affinity,
+                                          .may_load = request.lane->loads < settings.parallel_loads,
+                                          .gpu_share = route.settings.gpu_percent / 100.0,
+                                          .may_wait = !survey_.all_ready() && now - request.arrival < patience()});
   const auto* start = std::get_if<StartOn>(&picked);
   if (start == nullptr) {
     if (const auto awaited = std::get<WaitFor>(picked).candidate) promise(*awaited, now);
@@ -201,8 +201,25 @@ void Dispatcher::forget(Request& request) {
   requests.remove(request);
 }
 
+Lane& Dispatcher::lane_of(const std::string& model) {
+  const auto [entry, is_new] = lanes.try_emplace(model, tenants);
+  Lane& lane = entry->second;
+  if (is_new) {
+    lane.model = model;
+    by_name_.emplace(entry->first, &lane);
+    find_route(lane);
+  }
+  return lane;
+}
+
+Lane* Dispatcher::find_lane(std::string_view model) const {
+  const auto found = by_name_.find(model);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
 void Dispatcher::forget_if_empty(Lane& lane) {
   if (lane.places.empty() && lane.line.empty() && lane.running == 0 && lane.loads == 0) {
+    by_name_.erase(lane.model);
     lanes.erase(lanes.find(lane.model));
   }
 }

@@ -8,9 +8,12 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "api/xxh3.h"
 #include "balance/lane.h"
 #include "balance/node.h"
 #include "balance/policy.h"
@@ -107,6 +110,9 @@ class Dispatcher {
   // Looks again at up to `most` lanes with waiting requests, in turn: for all that changes by time alone.
   void look_again(std::size_t most, Mono now, Actions& actions);
 
+  // Of the model, made if there is none yet.
+  Lane& lane_of(const std::string& model);
+  Lane* find_lane(std::string_view model) const;  // null: there is none
   void end_load(Node& node);
   // Gone, if nothing of it is left; to be asked whenever it may have lost its last place, request or load.
   void forget_if_empty(Lane& lane);
@@ -132,6 +138,11 @@ class Dispatcher {
   void consider_loads(Lane& lane, Mono now, Actions& actions);
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);
+
+  struct NameHash {
+    std::size_t operator()(std::string_view name) const { return api::xxh3(name); }
+  };
+  std::unordered_map<std::string_view, Lane*, NameHash> by_name_;  // `lanes`, to be found at once
 
   Survey survey_;
   Random random_;

@@ -47,13 +47,7 @@ std::vector<Served> list(Dispatcher& dispatcher, Node& node, std::span<const Mod
     runner.seen_resident |= model.resident;
     runner.seen_context = std::max(runner.seen_context, model.context);
     if (model.slots_hint) runner.slots.hint(*model.slots_hint);
-    const auto [entry, is_new] = dispatcher.lanes.try_emplace(model.model, dispatcher.tenants);
-    Lane& lane = entry->second;
-    if (is_new) {
-      lane.model = model.model;
-      dispatcher.find_route(lane);
-    }
-    node.served.push_back({.lane = &lane, .runner = &runner});
+    node.served.push_back({.lane = &dispatcher.lane_of(model.model), .runner = &runner});
   }
   // Of a name that a node lists twice the lower runner key counts.
   std::ranges::sort(node.served, {},

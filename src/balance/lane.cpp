@@ -8,7 +8,7 @@ namespace drover::balance {
 
 void Lane::places_changed() {
   candidates.resize(places.size());
-  usable = with_free_slot = loadable = 0;
+  usable = ready = with_free_slot = loadable = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i].version = 0;
     places[i].free_slot = places[i].loadable = false;

@@ -46,6 +46,7 @@ struct Lane {
   std::uint64_t habits_then = 0;      // ModelHabits::version at that time
   // How many of the places can be used at all, have a free slot, could load: Survey::Room.
   std::size_t usable = 0;
+  std::size_t ready = 0;
   std::size_t with_free_slot = 0;
   std::size_t loadable = 0;
   Line line;

@@ -190,11 +190,11 @@ void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
 Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   Dispatcher& dispatcher = *dispatcher_;
   const Mono now = submission.now;
-  const auto found = dispatcher.lanes.find(submission.model);
-  if (found == dispatcher.lanes.end() || found->second.places.empty()) return Refused{.why = Why::no_such_model};
+  Lane* const found = dispatcher.find_lane(submission.model);
+  if (found == nullptr || found->places.empty()) return Refused{.why = Why::no_such_model};
   if (submission.deadline <= now) return Refused{.why = Why::deadline};
 
-  Lane& lane = found->second;
+  Lane& lane = *found;
   // Who waits goes first: time alone may have opened a slot since the last look.
   const bool estimates = lane.route->policy->estimates();
   if (lane.line.size() < kLookahead || estimates) dispatcher.dispatch_lane(lane, now, actions);

@@ -39,6 +39,8 @@ Mono valid_until(const Place& place, Readiness readiness, bool priced, const Sch
   const auto at = [&](Mono time) {
     if (now < time) until = std::min(until, time);
   };
+  const bool is_plain = readiness == Readiness::ready && !node.load && place.runner->claimant == nullptr;
+  if (is_plain && !node.gpu) return until;
   at(node.no_loads_until);
   at(place.runner->no_load_until);
   if (node.gpu) at(after(node.gpu->at, settings.gpu_report_age));
@@ -93,10 +95,12 @@ void Survey::refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono
     const auto index = static_cast<std::size_t>(&place - lane.places.data());
     const Candidate& candidate = lane.candidates[index];
     lane.usable -= candidate.readiness != Readiness::absent ? 1 : 0;
+    lane.ready -= candidate.readiness == Readiness::ready ? 1 : 0;
     lane.with_free_slot -= place.free_slot ? 1 : 0;
     lane.loadable -= place.loadable ? 1 : 0;
     refresh(lane, index, settings, now);
     lane.usable += candidate.readiness != Readiness::absent ? 1 : 0;
+    lane.ready += candidate.readiness == Readiness::ready ? 1 : 0;
     lane.with_free_slot += place.free_slot ? 1 : 0;
     lane.loadable += place.loadable ? 1 : 0;
   }

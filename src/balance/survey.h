@@ -36,7 +36,8 @@ class Survey {
   // Those that are `absent` are none. With an estimating policy each has its cost.
   std::span<const Candidate> candidates() const { return own_ ? std::span(special_) : std::span(lane_->candidates); }
   Place& place(std::size_t candidate) const { return own_ ? *special_places_[candidate] : lane_->places[candidate]; }
-  std::size_t usable() const { return usable_; }  // how many are not absent
+  std::size_t usable() const { return usable_; }                       // how many are not absent
+  bool all_ready() const { return !own_ && lane_->ready == usable_; }  // all that are not absent
   const Work& work() const { return work_; }
   Estimate estimate(std::size_t candidate, Mono now) const;
   PrefixIndex::Found found(std::size_t candidate) const { return prefixes_.found(place(candidate).runner->cache); }
