@@ -15,7 +15,8 @@ set(DROVER_DATA_PATH base net http wire api fleet balance guard observe config g
 set(DROVER_WHOLE_PROGRAM $<$<CONFIG:Release>:-flto=thin> $<$<CONFIG:Release>:-ffat-lto-objects>)
 
 # And by a profile: how often each branch is taken, as bench/profile saw it under load. A function that has changed since
-# is compiled as if there were none, so an old profile is never wrong, only of less use.
+# is compiled as if there were none, so an old profile is never wrong, only of less use. Objects of two profiles cannot be
+# linked, so it is called by its contents: another one compiles all anew.
 option(DROVER_RECORD_PROFILE "build a drover that writes such a profile (bench/profile)" OFF)
 set(DROVER_PROFILE ${PROJECT_SOURCE_DIR}/cmake/data_path.profdata)
 set(DROVER_PROFILED -mllvm -static-func-full-module-prefix=false)  # names that do not depend on where the sources lie
@@ -23,7 +24,11 @@ if(DROVER_RECORD_PROFILE)
   list(APPEND DROVER_PROFILED -fprofile-generate)
   add_link_options(-fprofile-generate)
 elseif(CMAKE_BUILD_TYPE STREQUAL Release AND EXISTS ${DROVER_PROFILE})
-  list(APPEND DROVER_PROFILED -fprofile-use=${DROVER_PROFILE} -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${DROVER_PROFILE})
+  file(SHA256 ${DROVER_PROFILE} contents)
+  string(SUBSTRING ${contents} 0 8 contents)
+  configure_file(${DROVER_PROFILE} ${PROJECT_BINARY_DIR}/data_path-${contents}.profdata COPYONLY)
+  list(APPEND DROVER_PROFILED -fprofile-use=${PROJECT_BINARY_DIR}/data_path-${contents}.profdata -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled
        -Wno-backend-plugin)
 else()
   set(DROVER_PROFILED "")
