@@ -29,7 +29,9 @@ Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
       budget(initial.retry_budget),
       prefixes(initial.prefix_entries),
       survey_(prefixes),
-      random_(seed) {}
+      random_(seed) {
+  if (routes.estimates()) prefixes.prepare();
+}
 
 void Dispatcher::configure(const SchedulerSettings& changed) {
   if (changed.prefix_entries != settings.prefix_entries) {
@@ -41,6 +43,7 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
   settings = changed;
   tenants.configure(changed.tenants);
   routes = Routes(changed);
+  if (routes.estimates()) prefixes.prepare();
   for (auto& [model, lane] : lanes) find_route(lane);
   budget.set_settings(changed.retry_budget);
   for (auto& [id, node] : nodes) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <new>
 
 namespace drover::balance {
 namespace {
@@ -16,13 +14,7 @@ std::uint64_t key_of(std::uint64_t hash, std::uint64_t salt) {
 }  // namespace
 
 PrefixIndex::PrefixIndex(std::size_t entries)
-    : size_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)),
-      buckets_(static_cast<Bucket*>(std::calloc(size_, sizeof(Bucket)))),
-      caches_(1) {
-  if (buckets_ == nullptr) throw std::bad_alloc();
-}
-
-void PrefixIndex::Release::operator()(Bucket* buckets) const noexcept { std::free(buckets); }
+    : size_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)), caches_(1) {}
 
 CacheId PrefixIndex::new_cache() {
   caches_.emplace_back();
@@ -30,6 +22,7 @@ CacheId PrefixIndex::new_cache() {
 }
 
 PrefixIndex::Entry* PrefixIndex::find(std::uint64_t key) {
+  if (buckets_.empty()) return nullptr;
   Bucket& bucket = buckets_[key & (size_ - 1)];
   const auto entry = std::ranges::find(bucket, key, &Entry::key);
   return entry == bucket.end() ? nullptr : &*entry;
@@ -40,8 +33,7 @@ PrefixIndex::Entry& PrefixIndex::find_or_insert(std::uint64_t key) {
   Bucket& bucket = buckets_[key & (size_ - 1)];
   Entry& oldest = *std::ranges::max_element(
       bucket, {}, [&](const Entry& entry) { return entry.key == 0 ? std::uint64_t{1} << 32 : notes_ - entry.used; });
-  oldest = {};
-  oldest.key = key;
+  oldest = {.key = key};
   return oldest;
 }
 
@@ -82,6 +74,7 @@ void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::u
   const auto is_here = [&](const Holder& holder) { return holder.cache == id; };
   if (prefix.size() < kStride) return;
   ++notes_;
+  if (buckets_.empty()) prepare();
   // What is new counts as read before any of the prompt is marked: all of it is equally old then.
   Cache& cache = caches_[id];
   for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {

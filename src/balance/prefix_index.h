@@ -12,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,9 +32,11 @@ class PrefixIndex {
   static constexpr std::uint32_t kFirstGuess = 1024;  // entries that a cache holds, until answers tell
   static constexpr std::uint32_t kLeast = 16;         // and what is believed of the worst
 
-  // `entries`: rounded up to a power of two; 80 bytes each, which the system gives where they are first written.
+  // `entries`: rounded up to a power of two; 80 bytes each.
   explicit PrefixIndex(std::size_t entries);
 
+  // Takes the memory now; else the first prompt does, which takes a millisecond then.
+  void prepare() { buckets_.resize(size_); }
   CacheId new_cache();
 
   // What a cache is thought to have of a prompt.
@@ -59,15 +60,14 @@ class PrefixIndex {
 
  private:
   struct Holder {
-    CacheId cache;
-    std::uint32_t read;  // Cache::read when it read this last
+    CacheId cache = kNoCache;
+    std::uint32_t read = 0;  // Cache::read when it read this last
   };
-  // All zero: empty.
   struct Entry {
-    std::uint64_t key;
-    std::uint32_t used;  // by which note() last
-    bool everywhere;
-    std::array<Holder, kHolders> holders;  // the first ones
+    std::uint64_t key = 0;   // 0: empty
+    std::uint32_t used = 0;  // by which note() last
+    bool everywhere = false;
+    std::array<Holder, kHolders> holders{};  // the first ones
   };
   using Bucket = std::array<Entry, kWays>;
   struct Cache {
@@ -80,13 +80,9 @@ class PrefixIndex {
   Entry* find(std::uint64_t key);
   Entry& find_or_insert(std::uint64_t key);
 
-  struct Release {
-    void operator()(Bucket* buckets) const noexcept;
-  };
-
-  std::size_t size_;  // buckets
-  std::unique_ptr<Bucket[], Release> buckets_;
-  std::vector<Cache> caches_;  // by id; the first is nobody's
+  std::size_t size_;             // buckets
+  std::vector<Bucket> buckets_;  // none until the first prompt
+  std::vector<Cache> caches_;    // by id; the first is nobody's
   std::uint64_t look_ups_ = 0;
   std::uint32_t notes_ = 0;
   double everywhere_ = 0;  // bytes of it that the last look-up found

@@ -30,13 +30,13 @@ struct Request {
   std::vector<NodeId> excluded;
   std::optional<NodeId> pinned;
   RetryKind retry = RetryKind::first;
+  Priority priority = Priority::normal;
   std::uint64_t affinity = 0;
   Prompt prompt;  // its prefix: the submission's own, or while it waits, `prefix`
   std::vector<std::uint64_t> prefix;
 
   // Of its line (line.h).
   Flow* flow = nullptr;
-  Priority priority = Priority::normal;
   double tokens = 0;
   std::uint64_t joined = 0;  // in this order
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
@@ -53,8 +53,8 @@ struct Request {
   Runner* runner = nullptr;
   Mono started;
   unsigned in_flight_at_start = 0;   // of the runner, itself included
-  std::uint64_t ended_at_start = 0;  // Runner::ended at that time
   unsigned recoveries_at_start = 0;  // Node::recoveries at that time
+  std::uint64_t ended_at_start = 0;  // Runner::ended at that time
   std::size_t batch_at_start = 0;    // in flight on the node, itself included
   PrefixIndex::Found found;          // what of its prompt was expected in the cache
   Mono silent_at{};                  // it had no byte yet then

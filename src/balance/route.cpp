@@ -27,4 +27,8 @@ const Route& Routes::of(std::string_view model) const {
   return *found;
 }
 
+bool Routes::estimates() const {
+  return std::ranges::any_of(routes_, [](const Route& route) { return route.policy->estimates(); });
+}
+
 }  // namespace drover::balance

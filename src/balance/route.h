@@ -27,6 +27,8 @@ class Routes {
  public:
   explicit Routes(const SchedulerSettings& settings);
 
+  // Whether some policy decides by estimates.
+  bool estimates() const;
   // The first that fits the model; the last one fits all.
   const Route& of(std::string_view model) const;
 

@@ -137,7 +137,7 @@ void account(Exchange& exchange) {
   record.outcome = exchange.outcome;
   record.reason = exchange.reason;
   record.picked = exchange.picked;
-  record.tenant = exchange.asker.tenant;
+  record.tenant = exchange.tenant;
   record.attempts = exchange.attempts;
   record.stream = exchange.streams;
   record.total = total;
@@ -159,8 +159,10 @@ void account(Exchange& exchange) {
   record.prompt_tokens = metrics.prompt_tokens;
   record.cached_tokens = metrics.cached_tokens;
   record.completion_tokens = metrics.eval_tokens;
-  record.session = exchange.logged_session;
-  record.prefix_hashes = exchange.logged_prefix;
+  if (exchange.beginning) {
+    record.session = exchange.beginning->session;
+    record.prefix_hashes = exchange.beginning->prefix;
+  }
   std::string line = exchange.loop().take_string();
   observe::append_access_line(line, record);
   access_line(line);

@@ -19,6 +19,13 @@
 
 namespace drover::gateway {
 
+// How a prompt begins, by hashes of the access log's own key.
+struct Beginning {
+  std::optional<std::uint64_t> session;
+  std::vector<std::uint64_t, PooledAllocator<std::uint64_t>> prefix;
+};
+
+// As long as a stream lasts there is one of these for it, so its size is counted.
 struct Exchange {
   Exchange(Worker& its_worker, wire::ServerConnection& its_client);
 
@@ -34,7 +41,8 @@ struct Exchange {
   std::vector<guard::Header> cors;  // to be added to its answer
   api::RouteMatch match;
   api::Dialect dialect = api::Dialect::ollama;
-  Asker asker;
+  std::optional<balance::Priority> priority;  // as a trusted proxy said, and
+  std::string tenant;                         // who asks; empty: nobody in particular
 
   // For the account.
   observe::Phase phase = observe::Phase::reading;
@@ -42,10 +50,10 @@ struct Exchange {
   std::optional<api::Reason> reason;
   int status = 0;
   bool streams = false;
+  bool renamed = false;  // `known_model` is not how the client may call it: nodes and clients are told
   unsigned attempts = 0;
   std::string model;             // as the client wrote it
   std::string_view known_model;  // the model that it goes to, as the fleet of `published` lists it; empty: unknown
-  bool renamed = false;          // that is not how the client may call it: nodes and clients are told
   std::string fell_back_from;    // the model that no node can serve now; empty: it goes where it was to go
   std::string node;              // of the last attempt
   std::string_view picked;       // why that node
@@ -58,8 +66,7 @@ struct Exchange {
   std::uint64_t sent = 0;
   api::AnswerMetrics metrics;
   std::uint64_t messages = 0;
-  std::optional<std::uint64_t> logged_session;  // these two where the access log has a key: what it may say of them
-  std::vector<std::uint64_t, PooledAllocator<std::uint64_t>> logged_prefix;
+  Pooled<Beginning> beginning;  // null: the access log has no key
 
   net::Loop& loop() { return worker.loop(); }
   const GatewaySettings& settings() const { return published->settings; }

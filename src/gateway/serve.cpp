@@ -209,8 +209,10 @@ class Digits {
   char* end_;
 };
 
-// The node's head with what the gateway has to say.
-std::string head_for_client(Exchange& exchange, const http::ResponseHead& head, http::Framing framing) {
+// The node's head with what the gateway has to say. Not inlined: a coroutine would keep room for its fields as long as
+// the stream lasts.
+[[gnu::noinline]] std::string head_for_client(Exchange& exchange, const http::ResponseHead& head,
+                                              http::Framing framing) {
   const auto queued = std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count();
   const Digits queued_ms(static_cast<std::uint64_t>(queued)), context(exchange.context);
   OwnFields own = answer_fields(exchange);
@@ -366,10 +368,11 @@ void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
 void note_beginning(Exchange& exchange, const api::Understood& understood) {
   const auto& key = exchange.worker.shared().log_key;
   if (!key) return;
-  if (const auto session = session_of(exchange)) exchange.logged_session = key->hash(*session);
+  exchange.beginning = make_pooled<Beginning>();
+  if (const auto session = session_of(exchange)) exchange.beginning->session = key->hash(*session);
   const auto hashes = understood.prompt_hashes.all();
-  exchange.logged_prefix.resize(api::logged_hashes(hashes.size()));
-  api::write_logged_prefix(hashes, *key, exchange.logged_prefix);
+  exchange.beginning->prefix.resize(api::logged_hashes(hashes.size()));
+  api::write_logged_prefix(hashes, *key, exchange.beginning->prefix);
 }
 
 static_assert(balance::kPrefixBlock == api::kPromptBlock);
@@ -409,8 +412,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
                                     .retry = kind,
                                     .pinned = std::nullopt,
                                     .affinity = affinity,
-                                    .tenant = exchange.asker.tenant,
-                                    .priority = exchange.asker.priority,
+                                    .tenant = exchange.tenant,
+                                    .priority = exchange.priority,
                                     .prompt = prompt},
                                    options);
     if (!admitted) {
@@ -499,6 +502,15 @@ std::expected<api::Coding, api::Refusal> check_head(Exchange& exchange, const ap
   return *coding;
 }
 
+// Notes who asks. nullopt: go on.
+std::optional<api::Refusal> refuse_asker(Exchange& exchange) {
+  auto asker = asker_of(*exchange.incoming.head, exchange.client.stream().peer(), exchange.settings());
+  if (!asker) return std::move(asker.error());
+  exchange.tenant = std::move(asker->tenant);
+  exchange.priority = asker->priority;
+  return std::nullopt;
+}
+
 // Commands place models; prompts run on them.
 net::Task<bool> serve_command(Exchange& exchange, api::Command command, const fleet::Model& model, PromptBody& body) {
   std::string text = NodeBody(exchange, body).body().text();
@@ -520,9 +532,7 @@ net::Task<bool> serve_inference(Exchange& exchange) {
   net::HangupGuard gone(exchange.client.stream(), co_await net::this_flow());
   const auto model = co_await authorise(exchange, body.understood());
   if (!model) co_return model.error();
-  auto asker = asker_of(*exchange.incoming.head, exchange.client.stream().peer(), exchange.settings());
-  if (!asker) co_return co_await answer_refusal(exchange, asker.error());
-  exchange.asker = std::move(*asker);
+  if (auto refusal = refuse_asker(exchange)) co_return co_await answer_refusal(exchange, std::move(*refusal));
   const api::Command command = api::command_of(exchange.match.route, body.understood());
   if (command != api::Command::none) co_return co_await serve_command(exchange, command, **model, body);
   note_beginning(exchange, body.understood());
