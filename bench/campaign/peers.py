@@ -98,7 +98,7 @@ class Proxy:
 class Drover(Proxy):
     name, title = "drover", "Drover"
     SLOTS = 1024  # of each node: above all that is ever offered, so that nothing queues
-    policy = "least_connections"
+    policy = "earliest_finish"
 
     def version(self) -> str:
         said = subprocess.run([self.setting.programs.drover, "--version"], capture_output=True, text=True, check=True).stdout
