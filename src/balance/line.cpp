@@ -125,7 +125,6 @@ void Line::started(Request& request, bool waited, Mono now) {
 void Line::ended(Request& request, double tokens) {
   Flow& flow = *request.flow;
   flow.served += tokens;
-  flow.tenant->served += tokens;
   --flow.running;
   flow.outstanding = flow.running == 0 ? 0 : flow.outstanding - request.tokens;
   note_idle(flow);

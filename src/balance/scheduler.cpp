@@ -205,9 +205,14 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   const auto full_queue = [&] {
     return Refused{.why = *full, .retry_after = dispatcher.retry_after(lane, tenant, priority, now)};
   };
-  if (full && !in_sight) return full_queue();
+  // Not even for a moment in its line: a name that nobody knew is forgotten again.
+  const auto turned_away = [&](const Refused& refused) {
+    dispatcher.tenants.release(tenant);
+    return refused;
+  };
+  if (full && !in_sight) return turned_away(full_queue());
   if (submission.retry == RetryKind::budgeted && !dispatcher.budget.take(dispatcher.requests.size())) {
-    return Refused{.why = Why::budget_exhausted, .retry_after = dispatcher.retry_after(now)};
+    return turned_away({.why = Why::budget_exhausted, .retry_after = dispatcher.retry_after(now)});
   }
 
   Request& request = dispatcher.requests.add(submission.request);

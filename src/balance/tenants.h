@@ -23,7 +23,6 @@ struct Tenant {
   bool configured = false;
   std::size_t waiting = 0;  // requests, in all lines
   std::size_t flows = 0;    // lines that know it
-  double served = 0;        // tokens, weighed as in line.h, ever
 };
 
 class Tenants {

@@ -237,9 +237,7 @@ void bind_tenant(Binder& binder, balance::TenantSettings& tenant) {
     return std::nullopt;
   });
   binder.whole({"weight", "its share of the tokens, while others wait, too"}, tenant.weight, 1, 1000);
-  auto priority = static_cast<std::size_t>(tenant.priority);
-  binder.choice({"priority", "of its requests that name none"}, priority, balance::kPriorityNames);
-  tenant.priority = static_cast<balance::Priority>(priority);
+  bind_choice(binder, {"priority", "of its requests that name none"}, tenant.priority, balance::kPriorityNames);
 }
 
 void bind_tenants(Binder& binder, std::vector<balance::TenantSettings>& tenants) {
