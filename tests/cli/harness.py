@@ -122,7 +122,7 @@ def accepts(url):
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
         return True
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: the listener was closed while the connection was in its queue
         return False
 
 
