@@ -41,6 +41,8 @@ struct Request {
   std::uint64_t joined = 0;  // in this order
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
 
+  std::uint64_t decision = 0;  // its record's number (decision_log.h)
+
   // Neighbours in its flow, or among those that run on its runner.
   Request* before = nullptr;
   Request* behind = nullptr;
