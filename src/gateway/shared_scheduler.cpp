@@ -81,6 +81,16 @@ balance::Snapshot SharedScheduler::snapshot(Mono now) {
   return snapshot;
 }
 
+balance::DecisionSearch SharedScheduler::decisions(std::string_view name) {
+  constexpr std::size_t kAtOnce = 16;  // records: workers wait for the lock meanwhile
+  balance::DecisionSearch search{.name = std::string(name)};
+  for (bool more = true; more;) {
+    std::lock_guard lock(mutex_);
+    more = scheduler_.look(search, kAtOnce);
+  }
+  return search;
+}
+
 void SharedScheduler::note_load(NodeId node, std::string_view model, Mono began, Mono ended) {
   std::lock_guard lock(mutex_);
   last_loads_[node] = {std::string(model), began, ended};
