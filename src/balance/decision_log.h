@@ -28,7 +28,7 @@ struct Option {
   unsigned slots;
   unsigned in_flight;
   double weight;
-  double cost;    // what is compared; of policies that estimate, like all below
+  // Of policies that estimate:
   Prices prices;  // what the place asked of any request
   double cached;  // bytes of the prompt, found there
   double ahead;   // seconds of work that were promised the place before

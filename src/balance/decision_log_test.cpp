@@ -71,13 +71,11 @@ TEST(DecisionLog, says_what_the_candidates_were_and_which_was_chosen) {
   ASSERT_EQ(chosen, &record.seen()[1]);
   EXPECT_EQ(chosen->node, NodeId{2});
   EXPECT_EQ(chosen->readiness, Readiness::ready);
-  EXPECT_LT(2 * chosen->cost, other.cost);
-  for (const Option& option : record.seen()) {
-    const Estimate estimate = option.estimate(record.work);
-    EXPECT_GT(estimate.prompt, 0);
-    EXPECT_GT(estimate.answer, 0);
-    EXPECT_NEAR(cost(estimate, option.weight), option.cost, 1e-9) << "the parts are those of the cost it went by";
-  }
+  EXPECT_EQ(other.readiness, Readiness::ready);
+  const Estimate faster = chosen->estimate(record.work), slower = other.estimate(record.work);
+  EXPECT_NEAR(slower.prompt / faster.prompt, 3, 0.3);
+  EXPECT_NEAR(slower.answer / faster.answer, 3, 0.3);
+  EXPECT_LT(2 * cost(faster, chosen->weight), cost(slower, other.weight));
 }
 
 TEST(DecisionLog, says_what_came_of_it) {

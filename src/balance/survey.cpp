@@ -187,7 +187,6 @@ void write(Option& option, const Candidate& seen, const Prices& prices) {
   option.slots = seen.slots;
   option.in_flight = seen.in_flight;
   option.weight = seen.weight;
-  option.cost = seen.cost;
   option.prices = prices;
   option.cached = option.ahead = 0;
 }

@@ -60,6 +60,7 @@ std::string objection_to(const Json& other, const Json& chosen) {
   if (estimated(other, "total_s") >= estimated(chosen, "total_s")) return "";
   const double harm = estimated(other, "harm_s") - estimated(chosen, "harm_s");
   if (harm > 0) return fmt::format(", at {} more for those that run there", time_text(harm));
+  if (estimated(other, "wait_s") > 0) return ", but waits count for more";
   return ", but less by its weight";
 }
 

@@ -96,9 +96,14 @@ const SentenceCase kSentences[] = {
      "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 2.00 s, at "
      "4.00 s more for those that run there."},
     {"one_of_less_weight",
-     [](Json& one) { one["candidates"] = {kChosen, candidate("gpu-2", "busy", false, {1, 0, 1, 1, 0, 0, 6})}; },
+     [](Json& one) { one["candidates"] = {kChosen, candidate("gpu-2", "ready", false, {0, 0, 1, 1, 0, 0, 6})}; },
+     "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 2.00 s, but "
+     "less "
+     "by its weight."},
+    {"one_that_would_have_had_to_wait",
+     [](Json& one) { one["candidates"] = {kChosen, candidate("gpu-2", "busy", false, {1, 0, 1, 1, 0, 0, 5})}; },
      "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 3.00 s (a wait "
-     "of 1.00 s), but less by its weight."},
+     "of 1.00 s), but waits count for more."},
     {"nobody_else", [](Json& one) { one["candidates"] = Json::array({kChosen}); },
      "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s."},
     {"the_only_one", [](Json& one) { one["reason"] = "only_one"; },

@@ -52,11 +52,11 @@ std::string model_name(const Published& published, std::string_view key) {
   return std::string(model == nullptr ? key : model->name);
 }
 
-Json estimate_json(const Estimate& estimate, double cost) {
+Json estimate_json(const Estimate& estimate, double weight) {
   return {{"wait_s", estimate.wait},      {"load_s", estimate.load},
           {"prompt_s", estimate.prompt},  {"answer_s", estimate.answer},
           {"saved_s", estimate.saved},    {"harm_s", estimate.harm},
-          {"total_s", estimate.finish()}, {"cost_s", cost}};
+          {"total_s", estimate.finish()}, {"cost_s", balance::cost(estimate, weight)}};
 }
 
 Json candidates_json(const DecisionRecord& record, const Published& published) {
@@ -69,7 +69,7 @@ Json candidates_json(const DecisionRecord& record, const Published& published) {
               {"in_flight", option.in_flight},
               {"slots", option.slots},
               {"weight", option.weight}};
-    if (record.estimates) json["estimate"] = estimate_json(option.estimate(record.work), option.cost);
+    if (record.estimates) json["estimate"] = estimate_json(option.estimate(record.work), option.weight);
     list.push_back(std::move(json));
   }
   return list;
