@@ -20,6 +20,15 @@ const Option* DecisionRecord::chosen() const {
   return found == all.end() ? nullptr : &*found;
 }
 
+void DecisionLog::resize(std::size_t size) {
+  if (size == size_) return;
+  size_ = size;
+  forgotten_ = last_;
+  opened_ = 0;
+  records_ = {};
+  records_.reserve(size);
+}
+
 DecisionRecord* DecisionLog::open(const Submission& submission, const Route& route, std::uint64_t& number) {
   if (submission.now - second_ >= std::chrono::seconds(1)) {
     second_ = submission.now;
@@ -28,7 +37,7 @@ DecisionRecord* DecisionLog::open(const Submission& submission, const Route& rou
   if (opened_ == size_) return nullptr;
   ++opened_;
   number = ++last_;
-  DecisionRecord& record = records_[number % size_];
+  DecisionRecord& record = records_.size() < size_ ? records_.emplace_back() : records_[place_of(number)];
   record.request = submission.request;
   record.name.assign(submission.name);
   record.model.assign(submission.model);
@@ -43,16 +52,16 @@ DecisionRecord* DecisionLog::open(const Submission& submission, const Route& rou
 }
 
 bool DecisionLog::look(DecisionSearch& search, std::size_t most) const {
-  search.remembered = std::min<std::size_t>(last_, size_);
+  search.remembered = records_.size();
   if (search.next == 0) search.next = last_;
-  for (; most > 0 && search.next != 0 && search.next + size_ > last_; --most, --search.next) {
-    const DecisionRecord& record = records_[search.next % size_];
+  for (; most > 0 && remembers(search.next); --most, --search.next) {
+    const DecisionRecord& record = records_[place_of(search.next)];
     if (search.name.empty()) search.name = record.name.view();
     if (record.name.view() != search.name) continue;
     // Clients may use a name again: of the request that came last only.
     if (search.found.empty() || search.found.front().request == record.request) search.found.push_back(record);
   }
-  return search.next != 0 && search.next + size_ > last_;
+  return remembers(search.next);
 }
 
 }  // namespace drover::balance

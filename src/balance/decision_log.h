@@ -133,24 +133,28 @@ struct DecisionSearch {
 class DecisionLog {
  public:
   // `size`: so many decisions are remembered; 0: none.
-  explicit DecisionLog(std::size_t size) : size_(size), records_(size) {}
+  explicit DecisionLog(std::size_t size) { resize(size); }
+  // Forgets all, if it is another size.
+  void resize(std::size_t size);
 
   // A record for this submission, to be filled, and its number. Null: it is not written down, since as many have been
   // within this second as are remembered: they would push one another out before anybody could ask.
   DecisionRecord* open(const Submission& submission, const Route& route, std::uint64_t& number);
   // Null for 0, and for what is not remembered any more.
-  DecisionRecord* find(std::uint64_t number) {
-    return number != 0 && number + size_ > last_ ? &records_[number % size_] : nullptr;
-  }
+  DecisionRecord* find(std::uint64_t number) { return remembers(number) ? &records_[place_of(number)] : nullptr; }
   // Looks at up to `most` records. False: it is over.
   bool look(DecisionSearch& search, std::size_t most) const;
 
  private:
-  std::size_t size_;
+  bool remembers(std::uint64_t number) const { return number > forgotten_ && number + size_ > last_; }
+  std::size_t place_of(std::uint64_t number) const { return (number - forgotten_ - 1) % size_; }
+
+  std::size_t size_ = 0;
+  std::uint64_t forgotten_ = 0;          // so many numbers are of earlier sizes
   std::uint64_t last_ = 0;               // the number of the last record, from 1
   Mono second_{};                        // it began then, and
   std::size_t opened_ = 0;               // so many were opened in it
-  std::vector<DecisionRecord> records_;  // by number, modulo `size_`
+  std::vector<DecisionRecord> records_;  // a ring; its memory is touched as it is first filled
 };
 
 }  // namespace drover::balance

@@ -257,6 +257,29 @@ TEST(DecisionLog, of_more_in_a_second_than_it_holds_has_the_first) {
   EXPECT_EQ(search(fleet, "number 4").found.size(), 1U);
 }
 
+TEST(DecisionLog, forgets_when_its_size_changes_and_only_then) {
+  SchedulerSettings settings = by_counts();
+  Fleet fleet(settings);
+  fleet.node(1, 2);
+  fleet.has(1, {"m*"});
+  fleet.submit(ask(fleet, 1, "one"));
+  fleet.submit(ask(fleet, 2, "two"));
+  fleet.submit(ask(fleet, 3, "waits"));
+  fleet.scheduler.update_settings(settings);
+  EXPECT_EQ(search(fleet, "one").found.size(), 1U);
+  for (const std::size_t size : {1U, 0U, 5U}) {
+    settings.decisions = size;
+    fleet.scheduler.update_settings(settings);
+    EXPECT_EQ(search(fleet, "").remembered, 0U);
+    EXPECT_TRUE(search(fleet, "one").found.empty());
+  }
+  fleet.ends(1, 1);  // what began before goes on
+  EXPECT_EQ(fleet.said(), "grant 3 on 1");
+  EXPECT_TRUE(search(fleet, "waits").found.empty());
+  fleet.submit(ask(fleet, 4, "four"));
+  EXPECT_EQ(last(fleet, "four").state, DecisionRecord::State::waiting);
+}
+
 TEST(DecisionLog, can_be_off) {
   SchedulerSettings settings = by_counts();
   settings.decisions = 0;

@@ -41,7 +41,7 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
       for (auto& [key, runner] : node.runners) runner.cache = kNoCache;
     }
   }
-  if (changed.decisions != settings.decisions) log = DecisionLog(changed.decisions);
+  log.resize(changed.decisions);
   settings = changed;
   tenants.configure(changed.tenants);
   routes = Routes(changed);
