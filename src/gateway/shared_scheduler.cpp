@@ -72,7 +72,7 @@ void SharedScheduler::change(const std::function<void(balance::Scheduler&, balan
 }
 
 balance::Snapshot SharedScheduler::snapshot(Mono now) {
-  constexpr std::size_t kAtOnce = 4;  // nodes or models: workers wait for the lock meanwhile
+  constexpr std::size_t kAtOnce = 4;  // nodes, models or tenants: workers wait for the lock meanwhile
   balance::Snapshot snapshot;
   for (bool more = true; more;) {
     std::lock_guard lock(mutex_);
