@@ -229,13 +229,18 @@ Lane& Dispatcher::lane_of(const std::string& model) {
   return lane;
 }
 
-Lane* Dispatcher::find_lane(std::string_view model) const {
-  const auto found = by_name_.find(model);
-  return found == by_name_.end() ? nullptr : found->second;
+Lane* Dispatcher::find_lane(std::string_view model) {
+  if (found_ == nullptr || found_->model != model) {
+    const auto found = by_name_.find(model);
+    if (found == by_name_.end()) return nullptr;
+    found_ = found->second;
+  }
+  return found_;
 }
 
 void Dispatcher::forget_if_empty(Lane& lane) {
   if (lane.places.empty() && lane.line.empty() && lane.running == 0 && lane.loads == 0) {
+    if (found_ == &lane) found_ = nullptr;
     by_name_.erase(lane.model);
     lanes.erase(lanes.find(lane.model));
   }

@@ -120,7 +120,7 @@ class Dispatcher {
 
   // Of the model, made if there is none yet.
   Lane& lane_of(const std::string& model);
-  Lane* find_lane(std::string_view model) const;  // null: there is none
+  Lane* find_lane(std::string_view model);  // null: there is none
   void end_load(Node& node);
   // Gone, if nothing of it is left; to be asked whenever it may have lost its last place, request or load.
   void forget_if_empty(Lane& lane);
@@ -153,6 +153,7 @@ class Dispatcher {
     std::size_t operator()(std::string_view name) const { return api::xxh3(name); }
   };
   std::unordered_map<std::string_view, Lane*, NameHash> by_name_;  // `lanes`, to be found at once
+  Lane* found_ = nullptr;                                          // last: requests for one model come in runs
 
   Survey survey_;
   Random random_;

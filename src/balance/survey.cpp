@@ -163,19 +163,20 @@ void Survey::price_all(const Request& request, Mono now) {
   for (const Place& place : lane.places) candidate++->cost = place.tariff.cost(work_);
 }
 
-Prices Survey::prices(std::size_t candidate, Mono now) const {
+const Prices& Survey::prices(std::size_t candidate, Mono now, Prices& own) const {
   const Place& its_place = place(candidate);
   if (!own_) return its_place.prices;
   bool ignored = false;
   const Readiness its_readiness = special_[candidate].readiness;
   const auto index = static_cast<std::size_t>(&its_place - lane_->places.data());
   if (its_readiness == lane_->candidates[index].readiness) return its_place.prices;
-  return prices_of(*lane_, its_place, its_readiness, now, ignored);
+  return own = prices_of(*lane_, its_place, its_readiness, now, ignored);
 }
 
 Estimate Survey::estimate(std::size_t candidate, Mono now) const {
   const Runner& runner = *place(candidate).runner;
-  return balance::estimate(prices(candidate, now), work_, cached(runner), ahead(runner));
+  Prices own;
+  return balance::estimate(prices(candidate, now, own), work_, cached(runner), ahead(runner));
 }
 
 namespace {
@@ -195,7 +196,8 @@ void write(Option& option, const Candidate& seen, const Prices& prices) {
 
 void Survey::write_down(std::size_t candidate, Option& option, Mono now) const {
   const Runner& runner = *place(candidate).runner;
-  write(option, candidates()[candidate], prices(candidate, now));
+  Prices own;
+  write(option, candidates()[candidate], prices(candidate, now, own));
   option.cached = cached(runner);
   option.ahead = ahead(runner);
 }
@@ -207,13 +209,14 @@ void Survey::write_down(DecisionRecord& record, Mono now) const {
   const std::span<const Candidate> all = candidates();
   if (all.size() > DecisionRecord::kOptions) return write_down_best(record, now);
   record.written = static_cast<std::uint8_t>(all.size());
+  if (own_ || any_cached_ || last_promise_ == promises_) return write_down_each(record, now);
   Option* option = record.options.data();
-  if (own_ || any_cached_ || last_promise_ == promises_) {
-    for (std::size_t i = 0; i < all.size(); ++i) write_down(i, *option++, now);
-    return;
-  }
   const Candidate* candidate = all.data();
   for (const Place& place : lane_->places) write(*option++, *candidate++, place.prices);
+}
+
+void Survey::write_down_each(DecisionRecord& record, Mono now) const {
+  for (std::size_t i = 0; i < record.written; ++i) write_down(i, record.options[i], now);
 }
 
 namespace {

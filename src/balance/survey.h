@@ -62,10 +62,12 @@ class Survey {
   void refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono now);
   void list_for(const Request& request, const SchedulerSettings& settings, Mono now);
   void price_all(const Request& request, Mono now);
-  Prices prices(std::size_t candidate, Mono now) const;
+  // Those of its place, or where the request needs something else of it, `own` ones.
+  const Prices& prices(std::size_t candidate, Mono now, Prices& own) const;
   double cached(const Runner& runner) const { return any_cached_ ? prefixes_.found(runner.cache).bytes : 0; }
   double ahead(const Runner& runner) const { return last_promise_ == promises_ ? promised(runner) : 0; }
   void write_down(std::size_t candidate, Option& option, Mono now) const;
+  void write_down_each(DecisionRecord& record, Mono now) const;
   void write_down_best(DecisionRecord& record, Mono now) const;
   double promised(const Runner& runner) const { return runner.promised_at == promises_ ? runner.promised : 0; }
 

@@ -27,8 +27,7 @@ void Tenants::configure(const std::vector<TenantSettings>& settings) {
   }
 }
 
-Tenant& Tenants::of(std::string_view name) {
-  if (name.empty()) return nameless_;
+Tenant& Tenants::with_name(std::string_view name) {
   const auto found = named_.find(name);
   if (found != named_.end()) return found->second;
   return named_.emplace(name, Tenant{.name = std::string(name)}).first->second;

@@ -30,7 +30,7 @@ class Tenants {
   explicit Tenants(const std::vector<TenantSettings>& settings) { configure(settings); }
   void configure(const std::vector<TenantSettings>& settings);
 
-  Tenant& of(std::string_view name);
+  Tenant& of(std::string_view name) { return name.empty() ? nameless_ : with_name(name); }
   // How many of its requests wait, whether it is known or not.
   std::size_t waiting(std::string_view name) const;
   Tenant& nameless() { return nameless_; }
@@ -39,6 +39,8 @@ class Tenants {
   const std::map<std::string, Tenant, std::less<>>& named() const { return named_; }
 
  private:
+  Tenant& with_name(std::string_view name);
+
   Tenant nameless_;
   std::map<std::string, Tenant, std::less<>> named_;  // addresses last
 };
