@@ -180,7 +180,7 @@ void Dispatcher::join_line(Request& request, Mono now) {
   ++waiting;
   request.prefix.assign(request.prompt.prefix.begin(), request.prompt.prefix.end());
   request.prompt.prefix = request.prefix;
-  request.lane->line.join(request, now);
+  request.lane->line.join(request, now, settings.line);
 }
 
 void Dispatcher::leave_line(Request& request) {
@@ -310,7 +310,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
     consider_load(*lane.claimant, 0, now, actions);
   }
   std::size_t before = 0;
-  for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+  for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
     if (!survey(*request, now).loadable) return;
     if (request != lane.claimant) consider_load(*request, before, now, actions);
     ++before;
@@ -335,9 +335,9 @@ Dispatcher::Room Dispatcher::fill_in_order(Lane& lane, Mono now, Actions& action
   Room room;
   for (bool granted = true; granted && !lane.line.empty();) {
     granted = false;
-    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
+    room = survey(*lane.line.first(1, now, settings.line).front(), now);
     if (!room.free_slot) break;
-    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+    for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
       room = survey(*request, now);
       if (!room.free_slot) return room;
       const auto bound = best(*request, now);
@@ -358,9 +358,9 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
     Request* chosen = nullptr;
     Bound bound{};
     std::size_t looked_at = 0;
-    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
+    room = survey(*lane.line.first(1, now, settings.line).front(), now);
     if (!room.free_slot) return room;
-    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+    for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
       survey(*request, now);
       const auto its = best(*request, now);
       ++looked_at;
@@ -444,7 +444,7 @@ void Dispatcher::dispatch_lane(Lane& lane, Mono now, Actions& actions) {
 
 void Dispatcher::refuse_stranded(Lane& lane, Mono now, Actions& actions) {
   bool plain_has_hope = false;  // a request that may go anywhere was seen to have somewhere to go
-  for (Request* request : lane.line.first(lane.line.size(), now, settings.aging)) {
+  for (Request* request : lane.line.first(lane.line.size(), now, settings.line)) {
     const bool plain = request->excluded.empty() && !request->pinned;
     if (plain && plain_has_hope) continue;
     survey(*request, now);

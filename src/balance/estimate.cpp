@@ -94,7 +94,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
 }
 
 Tariff tariff_of(const Prices& prices, double weight) {
-  return {.fixed = (prices.wait + prices.load) / weight,
+  return {.fixed = (kWaitPrice * prices.wait + prices.load) / weight,
           .per_prompt = prices.read * (1 / weight + prices.others),
           .per_answer = prices.write * (1 / weight + kOverlap * prices.others * prices.slower)};
 }

@@ -39,6 +39,7 @@ struct Request {
   Flow* flow = nullptr;
   double tokens = 0;
   std::uint64_t joined = 0;  // in this order
+  bool late = false;         // when it came it was not expected to start in time
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
 
   // Neighbours in its flow, or among those that run on its runner.

@@ -203,6 +203,7 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
   Tenant& tenant = dispatcher.tenants.of(submission.tenant);
   const Priority priority = submission.priority.value_or(tenant.priority);
   const auto full_queue = [&] {
+    lane.line.turned_away(tenant, now, dispatcher.settings.line);
     return Refused{.why = *full, .retry_after = dispatcher.retry_after(lane, tenant, priority, now)};
   };
   // Not even for a moment in its line: a name that nobody knew is forgotten again.

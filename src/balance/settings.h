@@ -5,6 +5,7 @@
 
 #include "balance/health.h"
 #include "balance/leak.h"
+#include "balance/line_rules.h"
 #include "balance/policy.h"
 #include "balance/priority.h"
 #include "balance/retry_budget.h"
@@ -37,7 +38,7 @@ struct SchedulerSettings {
   std::size_t max_queue_each = 250;                    // of each tenant that has a name
   std::vector<TenantSettings> tenants{};               // any other name has the defaults
   bool tenant_caches = false;                          // what one has in a cache moves no request of another
-  Duration aging = std::chrono::seconds(30);           // the longest wait of a lower class before it gets a share
+  LineRules line{};
   Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;

@@ -141,7 +141,7 @@ timeouts: {aging: 1m}
                 {.name = "research"}, {.name = "night-batch", .weight = 3, .priority = balance::Priority::low}}));
   EXPECT_TRUE(scheduler.tenant_caches);
   EXPECT_EQ(scheduler.max_queue_each, 7U);
-  EXPECT_EQ(scheduler.aging, 1min);
+  EXPECT_EQ(scheduler.line.aging, 1min);
   EXPECT_EQ(good(to_yaml(settings)).tenants, settings.tenants);
   EXPECT_EQ(good(to_yaml(settings)).trusted_proxies, settings.trusted_proxies);
 }
