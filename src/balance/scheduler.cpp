@@ -88,14 +88,18 @@ std::optional<Why> queue_full(const Dispatcher& dispatcher, const Submission& su
   return std::nullopt;
 }
 
-// What an attempt put on its tenant's account (served_tokens). What the node did not say is the part of the expected
-// tokens for which there was time; a node's failure is not the tenant's.
+// What an attempt put on its tenant's account (served_tokens). What nobody counted is the part of the expected tokens
+// for which there was time; a node's failure is not the tenant's.
 double tokens_taken(const Request& request, const Outcome& outcome, const std::optional<NodeDurations>& durations,
                     Mono now) {
   if (durations) {
     return served_tokens(static_cast<double>(durations->prompt_tokens), static_cast<double>(durations->eval_tokens));
   }
   if (outcome.kind == Outcome::Kind::node_failed) return 0;
+  if (outcome.answer_tokens) {
+    const auto prompt = outcome.prompt_tokens ? static_cast<double>(*outcome.prompt_tokens) : work_of(request).prompt;
+    return served_tokens(prompt, static_cast<double>(*outcome.answer_tokens));
+  }
   const double expected = seconds(request.expected_end - request.started);
   const double part = expected <= 0 ? 1 : std::min(1.0, seconds(now - request.started) / expected);
   return part * request.tokens;

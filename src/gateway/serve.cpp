@@ -230,6 +230,14 @@ class Digits {
   return text;
 }
 
+// What the request took, for its tenant's account: a stream carries about a token a message, whoever does not count.
+void note_tokens(const Exchange& exchange, Slot& slot) {
+  slot.durations = durations_of(exchange.metrics);
+  slot.outcome.prompt_tokens = exchange.metrics.prompt_tokens;
+  slot.outcome.answer_tokens = exchange.metrics.eval_tokens;
+  if (!slot.outcome.answer_tokens && exchange.streams) slot.outcome.answer_tokens = exchange.messages;
+}
+
 observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
   using observe::AttemptOutcome;
   switch (relayed) {
@@ -294,7 +302,7 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
   exchange.metrics = tap.metrics();
   exchange.messages = tap.messages();
   take_over(exchange, relayed, attempt.slot());
-  attempt.slot().durations = durations_of(exchange.metrics);
+  note_tokens(exchange, attempt.slot());
   if (relayed.end == Relayed::End::complete || relayed.end == Relayed::End::done_false) attempt.complete();
   count_attempt(exchange, outcome_of(exchange.outcome));
   co_return !exchange.client.closing();
