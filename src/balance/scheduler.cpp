@@ -181,14 +181,6 @@ bool Scheduler::try_node(NodeId id, Mono now, Actions& actions) {
   return found != dispatcher_->nodes.end() && dispatcher_->start_trial(found->second, now, actions);
 }
 
-void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
-  const auto found = dispatcher_->nodes.find(id);
-  if (found == dispatcher_->nodes.end()) return;
-  found->second.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
-  found->second.changed();
-  dispatcher_->dispatch_node(found->second, now, actions);
-}
-
 // ---- requests
 
 Decision Scheduler::submit(const Submission& submission, Actions& actions) {
@@ -284,7 +276,9 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
     if (outcome.code == ErrorCode::server_busy) {
       node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
     }
-    if (outcome.code == ErrorCode::runner_died) {
+    // Only a request that needs a load meets a full load queue: if nobody else is served there, the model has gone.
+    const bool is_gone = outcome.code == ErrorCode::server_busy && runner.in_flight == 1;
+    if (outcome.code == ErrorCode::runner_died || is_gone) {
       node.set_resident(runner, false);
       runner.known_at = now;
     }

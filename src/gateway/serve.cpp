@@ -330,9 +330,9 @@ net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure
                                  own.all());
 }
 
-bool evidence_against_node(ErrorCode code) {
-  return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent &&
-         code != ErrorCode::slot_leaked;
+// What the scheduler judges the node by; of the others it learns in another way, or they say nothing of it.
+bool concerns_node(ErrorCode code) {
+  return code != ErrorCode::cancelled && code != ErrorCode::model_absent && code != ErrorCode::slot_leaked;
 }
 
 // In the words of the metric: how an attempt ended before its first byte.
@@ -359,13 +359,10 @@ observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
 // Tells the scheduler and the control loop what a failed attempt says about the node.
 void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   Slot& slot = attempt.slot();
-  if (error.code == ErrorCode::server_busy) {
-    exchange.worker.shared().scheduler.load_saturated(exchange.id, slot.node(), exchange.loop().now());
-  }
   if (error.code == ErrorCode::model_absent || error.code == ErrorCode::connect_refused) {
     exchange.worker.shared().control.look_again(slot.node());
   }
-  if (evidence_against_node(error.code)) {
+  if (concerns_node(error.code)) {
     slot.outcome.kind = balance::Outcome::Kind::node_failed;
     slot.outcome.code = error.code;
     slot.outcome.reused_connection = attempt.reused_connection();
