@@ -42,6 +42,8 @@ struct Request {
   bool late = false;         // when it came it was not expected to start in time
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
 
+  std::uint64_t decision = 0;  // its record's number (decision_log.h)
+
   // Neighbours in its flow, or among those that run on its runner.
   Request* before = nullptr;
   Request* behind = nullptr;

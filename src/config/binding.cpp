@@ -277,6 +277,7 @@ void bind_limits(Binder& binder, Limits& limits) {
                1'000'000);
   binder.whole({"prompt_beginnings", "remembered, to find who has them in a cache"}, limits.prompt_beginnings, 64,
                16'000'000);
+  binder.whole({"decisions", "remembered, for drover why"}, limits.decisions, 0, 100'000);
   binder.whole_or_auto({"connections", "of clients; half of the descriptor limit less 100"}, limits.connections, 16,
                        10'000'000);
   bind_bytes(binder, {"head", "head of a request"}, limits.head_bytes, 1_KiB, 48_KiB);

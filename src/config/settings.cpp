@@ -127,6 +127,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.queue_timeout = settings.timeouts.queue;
   scheduler.spill_delay = settings.timeouts.spill;
   scheduler.prefix_entries = settings.limits.prompt_beginnings;
+  scheduler.decisions = settings.limits.decisions;
   scheduler.attempts = settings.retry.attempts;
   scheduler.retry_budget.share = settings.retry.budget_percent / 100.0;
   scheduler.retry_budget.least = settings.retry.budget_floor;
