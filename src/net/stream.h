@@ -38,7 +38,8 @@ class Stream {
   class Readable;
   Readable readable(Mono deadline);
 
-  // Takes all bytes of all pieces: sends what the peer takes, keeps the rest. Error: reset (nothing is kept then).
+  // Takes all bytes of all pieces: sends what the peer takes, keeps the rest. Little may be put off until the loop's
+  // turn ends. Error: reset (nothing is kept then).
   std::expected<void, ErrorCode> write(std::span<const std::string_view> pieces);
   std::expected<void, ErrorCode> write(std::string_view bytes) { return write(std::span(&bytes, 1)); }
 
@@ -79,6 +80,12 @@ class Stream {
   // One attempt without waiting. `done` has at least one byte (of a read: at most `into.size()`).
   virtual Attempt try_read(std::span<char> into) = 0;
   virtual Attempt try_write(std::span<const std::string_view> pieces) = 0;
+  // Takes a write that may leave at the end of the loop's turn, in the order of all writes. False: it may not.
+  virtual bool put_off(std::span<const std::string_view>) { return false; }
+  // What was put off leaves at once.
+  virtual void send_put_off() {}
+  // What write() does when nothing is put off.
+  std::expected<void, ErrorCode> send(std::span<const std::string_view> pieces);
   virtual Loop& loop() = 0;
 
   // For a stream around another one, such as TLS: it tries what the inner one can do, and hears what that hears.
