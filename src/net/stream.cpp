@@ -1,5 +1,7 @@
 #include "net/stream.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "net/loop.h"
 
@@ -95,13 +97,19 @@ bool Stream::ReadSome::step(Flow& flow) {
   return false;
 }
 
-bool Stream::WriteSome::step(Flow&) {
+void Stream::WriteSome::attach(Flow& flow) {
+  WriteWait::attach(flow);
+  if (!std::exchange(tried_, true)) flow.wake();
+}
+
+bool Stream::WriteSome::step(Flow& flow) {
   if (stream_.unsent() == 0 && !stream_.broken_ && stream_.put_off(pieces_)) {
-    result_ = 0;
-    for (const std::string_view piece : pieces_) *result_ += piece.size();
+    result_ = size_;
     stream_.last_progress_ = stream_.loop().now();
     return true;
   }
+  if (!tried_ && size_ <= kMostGivesWay && flow.loop().others_follow()) return false;
+  tried_ = true;
   stream_.send_put_off();
   if (!stream_.broken_ && stream_.unsent() > 0) return false;  // what was written before goes first
   const Attempt attempt = stream_.broken_ ? Attempt{Outcome::failed} : stream_.try_write(pieces_);
