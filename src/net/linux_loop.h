@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "net/loop.h"
@@ -28,9 +29,10 @@ class LinuxLoop final : public Loop {
   Outbox& outbox() { return outbox_; }
 
   // Something with a descriptor. `on_events` only marks: it must not run user code or free anything.
-  class Watched {
+  class Watched : public Outbox::Sender {
    public:
     virtual void on_events(std::uint32_t events) = 0;
+    void send_now(std::string_view) override {}  // of those that put something off
 
    protected:
     ~Watched() = default;

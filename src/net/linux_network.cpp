@@ -64,7 +64,7 @@ void set_option(int descriptor, int level, int option, int value) {
   ::setsockopt(descriptor, level, option, &value, sizeof value);
 }
 
-class LinuxStream final : public Stream, private LinuxLoop::Watched, private Outbox::Sender {
+class LinuxStream final : public Stream, private LinuxLoop::Watched {
  public:
   LinuxStream(LinuxLoop& loop, int descriptor, const Endpoint& peer) : loop_(loop), descriptor_(descriptor) {
     peer_ = peer;
