@@ -28,6 +28,7 @@ Dispatcher::Dispatcher(const SchedulerSettings& initial, std::uint64_t seed)
       routes(initial),
       budget(initial.retry_budget),
       prefixes(initial.prefix_entries),
+      log(initial.decisions),
       survey_(prefixes),
       random_(seed) {
   if (routes.estimates()) prefixes.prepare();
@@ -40,6 +41,7 @@ void Dispatcher::configure(const SchedulerSettings& changed) {
       for (auto& [key, runner] : node.runners) runner.cache = kNoCache;
     }
   }
+  log.resize(changed.decisions);
   settings = changed;
   tenants.configure(changed.tenants);
   routes = Routes(changed);
@@ -78,12 +80,23 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
   Reason reason = name(route.settings.policy);
   if (survey_.usable() == 1 && !route.policy->first_only()) reason = kOnlyOne;
   if (request.pinned) reason = kPinned;
-  Bound bound{.place = &survey_.place(start->candidate), .reason = reason, .estimate = {}, .found = {}};
-  if (route.policy->estimates()) {
+  Bound bound{.place = &survey_.place(start->candidate),
+              .candidate = start->candidate,
+              .reason = reason,
+              .estimate = {},
+              .found = {}};
+  if (route.estimates) {
     bound.estimate = survey_.estimate(start->candidate, now);
     bound.found = survey_.found(start->candidate);
   }
   return bound;
+}
+
+void Dispatcher::write_down(const Request& request, const Bound& bound, Mono now) {
+  if (DecisionRecord* const record = log.find(request.decision)) {
+    write_down(*record, now);
+    include(bound, *record, now);
+  }
 }
 
 void Dispatcher::promise(std::size_t candidate, Mono now) {
@@ -116,7 +129,7 @@ bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
     request.arrival = now;
     request.deadline = kNever;
     served.lane->line.admit(request, tenants.nameless(), Priority::normal, 0);
-    start(request, {.place = &place, .reason = kPinned, .estimate = {}, .found = {}}, false, now);
+    start(request, {.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}}, false, now);
     actions.push_back(Trial{.request = request.id, .node = node.spec.id, .model = served.lane->model});
     return true;
   }
@@ -146,13 +159,14 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   request.behind = std::exchange(runner.running, &request);
   if (request.behind != nullptr) request.behind->before = &request;
   request.expected_end = after(now, to_duration(bound.estimate.work()));
-  if (request.lane->route->policy->estimates()) {
+  if (request.lane->route->estimates) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
     request.found = bound.found;
     prefixes.note(runner.cache, request.prompt.prefix, request.salt);
   }
   request.prompt.prefix = {};
   request.prefix = {};
+  if (DecisionRecord* const record = log.find(request.decision)) record->start(node.spec.id, bound.reason, now);
 }
 
 void Dispatcher::stop(Request& request, double tokens, Mono now) {
@@ -180,7 +194,7 @@ void Dispatcher::join_line(Request& request, Mono now) {
   ++waiting;
   request.prefix.assign(request.prompt.prefix.begin(), request.prompt.prefix.end());
   request.prompt.prefix = request.prefix;
-  request.lane->line.join(request, now);
+  request.lane->line.join(request, now, settings.line);
 }
 
 void Dispatcher::leave_line(Request& request) {
@@ -227,8 +241,9 @@ void Dispatcher::forget_if_empty(Lane& lane) {
   }
 }
 
-void Dispatcher::refuse(Request& request, const Refused& refused, Actions& actions) {
+void Dispatcher::refuse(Request& request, const Refused& refused, Mono now, Actions& actions) {
   actions.push_back(Refuse{.request = request.id, .why = refused.why, .retry_after = refused.retry_after});
+  if (DecisionRecord* const record = log.find(request.decision)) record->refuse(refused.why, now);
   leave_line(request);
   forget(request);
 }
@@ -247,7 +262,7 @@ Duration Dispatcher::retry_after(const Lane& lane, Tenant& tenant, Priority prio
 }
 
 std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono now) const {
-  const double capacity = request.lane->route->policy->estimates() ? survey_.capacity(now) : 0;
+  const double capacity = request.lane->route->estimates ? survey_.capacity(now) : 0;
   const auto wait = request.lane->line.wait(request, now, capacity);
   return wait ? std::optional(to_duration(*wait)) : std::nullopt;
 }
@@ -282,7 +297,7 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
                             .loads_running = request.lane->loads,
                             .parallel_loads = settings.parallel_loads,
                             .previous = request.lane->previous};
-  const bool estimates = request.lane->route->policy->estimates();
+  const bool estimates = request.lane->route->estimates;
   const ColdChoice choice =
       estimates ? choose_by_estimate(survey_.candidates(), context) : choose_when_cold(survey_.candidates(), context);
   if (estimates && choice.candidate && choice.kind != ColdChoice::Kind::claim) promise(*choice.candidate, now);
@@ -310,7 +325,7 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
     consider_load(*lane.claimant, 0, now, actions);
   }
   std::size_t before = 0;
-  for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+  for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
     if (!survey(*request, now).loadable) return;
     if (request != lane.claimant) consider_load(*request, before, now, actions);
     ++before;
@@ -328,20 +343,21 @@ void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {
 Duration Dispatcher::patience() const { return std::min(settings.spill_delay, settings.queue_timeout / 2); }
 
 Dispatcher::Room Dispatcher::fill_slots(Lane& lane, Mono now, Actions& actions) {
-  return lane.route->policy->estimates() ? fill_by_estimate(lane, now, actions) : fill_in_order(lane, now, actions);
+  return lane.route->estimates ? fill_by_estimate(lane, now, actions) : fill_in_order(lane, now, actions);
 }
 
 Dispatcher::Room Dispatcher::fill_in_order(Lane& lane, Mono now, Actions& actions) {
   Room room;
   for (bool granted = true; granted && !lane.line.empty();) {
     granted = false;
-    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
+    room = survey(*lane.line.first(1, now, settings.line).front(), now);
     if (!room.free_slot) break;
-    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+    for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
       room = survey(*request, now);
       if (!room.free_slot) return room;
       const auto bound = best(*request, now);
       if (!bound) continue;
+      write_down(*request, *bound, now);
       grant(*request, *bound, now, actions);
       granted = true;
     }
@@ -358,9 +374,9 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
     Request* chosen = nullptr;
     Bound bound{};
     std::size_t looked_at = 0;
-    room = survey(*lane.line.first(1, now, settings.aging).front(), now);
+    room = survey(*lane.line.first(1, now, settings.line).front(), now);
     if (!room.free_slot) return room;
-    for (Request* request : lane.line.first(kLookahead, now, settings.aging)) {
+    for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
       survey(*request, now);
       const auto its = best(*request, now);
       ++looked_at;
@@ -370,6 +386,7 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
       if (chosen == nullptr || (equal && its->estimate.saved > bound.estimate.saved)) {
         chosen = request;
         bound = *its;
+        write_down(*request, bound, now);
       }
       // Who has waited long enough goes first whatever the others save.
       if (looked_at >= most || (looked_at == 1 && now - request->arrival >= patience())) break;
@@ -389,6 +406,7 @@ void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
     survey(last, now);
     const auto bound = best(last, now);
     if (!bound) return;
+    write_down(last, *bound, now);
     grant(last, *bound, now, actions);
   }
 }
@@ -403,7 +421,8 @@ void Dispatcher::grant(Request& request, const Bound& bound, Mono now, Actions& 
   actions.push_back(Grant{.request = request.id,
                           .node = bound.place->node->spec.id,
                           .reason = bound.reason,
-                          .context = fit_on(*bound.place, request)});
+                          .context = fit_on(*bound.place, request),
+                          .expected = request.expected_end - now});
 }
 
 void Dispatcher::dispatch_collected(Mono now, Actions& actions) {
@@ -444,12 +463,12 @@ void Dispatcher::dispatch_lane(Lane& lane, Mono now, Actions& actions) {
 
 void Dispatcher::refuse_stranded(Lane& lane, Mono now, Actions& actions) {
   bool plain_has_hope = false;  // a request that may go anywhere was seen to have somewhere to go
-  for (Request* request : lane.line.first(lane.line.size(), now, settings.aging)) {
+  for (Request* request : lane.line.first(lane.line.size(), now, settings.line)) {
     const bool plain = request->excluded.empty() && !request->pinned;
     if (plain && plain_has_hope) continue;
     survey(*request, now);
     const auto refused = stranded(now);
-    if (refused) refuse(*request, *refused, actions);
+    if (refused) refuse(*request, *refused, now, actions);
     plain_has_hope |= plain && !refused;
   }
 }
@@ -463,7 +482,7 @@ void Dispatcher::reroute(Node& node, Mono now, Actions& actions) {
 void Dispatcher::expire(Mono now, std::size_t most, Actions& actions) {
   for (; most > 0 && !deadlines_.empty() && deadlines_.begin()->first <= now; --most) {
     Request* request = requests.find(deadlines_.begin()->second);
-    refuse(*request, {.why = Why::deadline, .retry_after = retry_after(now)}, actions);
+    refuse(*request, {.why = Why::deadline, .retry_after = retry_after(now)}, now, actions);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "api/xxh3.h"
+#include "balance/decision_log.h"
 #include "balance/lane.h"
 #include "balance/node.h"
 #include "balance/policy.h"
@@ -45,6 +46,7 @@ class Dispatcher {
   Routes routes;
   RetryBudget budget;
   PrefixIndex prefixes;
+  DecisionLog log;
   std::size_t waiting = 0;    // in all lines; every other request runs
   std::uint64_t unloads = 0;  // for leaked slots, ever; the last token
 
@@ -60,6 +62,7 @@ class Dispatcher {
 
   struct Bound {
     Place* place;
+    std::size_t candidate;
     Reason reason;
     Estimate estimate;
     PrefixIndex::Found found;
@@ -70,6 +73,11 @@ class Dispatcher {
   std::optional<Refused> stranded(Mono now) const;
   // What it asks for.
   const Work& work() const { return survey_.work(); }
+  // Writes down what there was to choose from; what was chosen, where that is not among the best of many.
+  void write_down(DecisionRecord& record, Mono now) const { survey_.write_down(record, now); }
+  void include(const Bound& bound, DecisionRecord& record, Mono now) const {
+    survey_.include(bound.candidate, record, now);
+  }
   // So many requests wait of which no other look knew (Survey::promise_busy).
   void promise_busy(std::size_t count, Mono now) { survey_.promise_busy(count, now); }
   // It waits, and is looked at, behind `waiting_before` others: starts a load for it, or claims a runner, if that is
@@ -91,7 +99,7 @@ class Dispatcher {
   void release_claim(Request& request);
   // Neither waits nor runs any more.
   void forget(Request& request);
-  void refuse(Request& request, const Refused& refused, Actions& actions);
+  void refuse(Request& request, const Refused& refused, Mono now, Actions& actions);
 
   // ---- requests that wait
 
@@ -124,6 +132,8 @@ class Dispatcher {
   std::optional<Duration> expected_wait(const Request& request, Mono now) const;
 
  private:
+  // Both, of one that waited.
+  void write_down(const Request& request, const Bound& bound, Mono now);
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
   void promise(std::size_t candidate, Mono now);
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);

@@ -68,7 +68,7 @@ TEST(EarliestFinish, follows_the_estimates) {
 }
 
 TEST(Estimate, costs_what_others_lose_and_counts_for_what_the_node_weighs) {
-  EXPECT_DOUBLE_EQ(cost(Estimate{.wait = 1, .load = 2, .prompt = 3, .answer = 4, .saved = 9}, 1), 10);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.wait = 1, .load = 2, .prompt = 3, .answer = 4, .saved = 9}, 1), 9 + kWaitPrice);
   EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 1), 6);
   EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 0.5), 10);  // degraded
 }
@@ -174,7 +174,7 @@ TEST(EarliestFinish, prefers_the_faster_node_and_uses_the_slow_one_when_that_is_
 
 TEST(EarliestFinish, waits_for_a_fast_node_while_a_slow_one_is_free) {
   LearningFleet fleet(2, 1);
-  fleet.learn({1, 6});
+  fleet.learn({1, 12});
   EXPECT_EQ(fleet.start(1, 1), 0U);
   EXPECT_EQ(fleet.start(2, 2), std::nullopt) << "it ends sooner on the fast node, wait and all";
   EXPECT_EQ(fleet.start(3, 3), std::nullopt);
@@ -185,7 +185,7 @@ TEST(EarliestFinish, waits_for_a_fast_node_while_a_slow_one_is_free) {
 
 TEST(EarliestFinish, who_would_be_too_far_behind_takes_the_slow_node) {
   LearningFleet fleet(2, 1);
-  fleet.learn({1, 6});
+  fleet.learn({1, 12});
   int waiting = 0;
   std::optional<std::uint64_t> started;
   for (std::uint64_t i = 1; i <= 10 && started != 1U; ++i) {
@@ -324,7 +324,7 @@ TEST(EarliestFinish, who_has_waited_long_enough_goes_first_all_the_same) {
 
 TEST(EarliestFinish, a_slow_node_does_not_idle_while_a_long_line_waits_for_a_fast_one) {
   LearningFleet fleet(2, 1);
-  fleet.learn({1, 30});
+  fleet.learn({1, 100});
   EXPECT_EQ(fleet.start(1, 1), 0U);
   std::optional<std::uint64_t> on_slow;
   for (std::uint64_t i = 2; i <= 60; ++i) {

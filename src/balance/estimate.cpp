@@ -59,6 +59,7 @@ Work work_of(const Request& request) {
   Work work{.prompt = std::max(1.0, static_cast<double>(request.prompt.bytes) * habits.tokens_per_byte.value()),
             .answer = habits.answer_tokens.value(),
             .per_cached_byte = habits.tokens_per_byte.value() * habits.reuse.value()};
+  work.reading = reading_work(work.prompt, 0);
   if (request.prompt.max_answer) work.answer = std::min(work.answer, static_cast<double>(*request.prompt.max_answer));
   return work;
 }
@@ -87,6 +88,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
 
   const SpeedEstimate& reading = runner.speed.knows_reading() ? runner.speed : lane.habits.speed;
   const SpeedEstimate& writing = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
+  prices.start = reading.read_start();
   prices.read = reading.read_time();
   prices.write = writing.token_time(prices.others + 1);
   if (prices.others > 0) prices.slower = 1 - writing.token_time(prices.others) / prices.write;
@@ -94,7 +96,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
 }
 
 Tariff tariff_of(const Prices& prices, double weight) {
-  return {.fixed = (prices.wait + prices.load) / weight,
+  return {.fixed = (kWaitPrice * prices.wait + prices.load + prices.start) / weight + prices.start * prices.others,
           .per_prompt = prices.read * (1 / weight + prices.others),
           .per_answer = prices.write * (1 / weight + kOverlap * prices.others * prices.slower)};
 }
@@ -115,7 +117,7 @@ std::optional<double> learn(const Request& request, const NodeDurations& duratio
     if (request.found.bytes > 0) habits.reuse.add(std::min(1.0, cached_bytes / request.found.bytes));
   }
   const SpeedSample sample{.durations = durations,
-                           .read_tokens = tokens - cached,
+                           .reading = reading_work(tokens, std::min(cached, tokens)),
                            .batch = static_cast<double>(request.batch_at_start + request.node->in_flight) / 2};
   runner.speed.observe(sample);
   habits.speed.observe(sample);

@@ -106,6 +106,7 @@ struct Submission {
   std::string_view tenant{};           // who asks; empty: one of those without a name. Read during the call only
   std::optional<Priority> priority{};  // else that of the tenant
   Prompt prompt{};
+  std::string_view name{};  // by which people know the request. Read during the call only
 };
 
 // Why this node: `pinned`, `only_one`, or the name of the policy that chose it.
@@ -130,6 +131,7 @@ struct Start {
   NodeId node;
   Reason reason;
   ContextFit context{};
+  Duration expected{};  // until it has ended there, as the policy estimates; 0: it does not
 };
 // A Grant or Refuse follows, unless cancelled() comes first.
 struct Queued {
@@ -171,6 +173,7 @@ struct Grant {
   NodeId node;
   Reason reason;
   ContextFit context{};
+  Duration expected{};  // Start::expected
 };
 // A queued request is sent away: the scheduler knows nothing of it any more.
 struct Refuse {

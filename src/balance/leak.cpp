@@ -17,7 +17,7 @@ constexpr double kSlowRead = 0.02;  // seconds a token, where nothing is known
 
 double reading_time(const Runner& runner) {
   double tokens = 0;
-  for (const Request* each = runner.running; each != nullptr; each = each->behind) tokens += work_of(*each).prompt;
+  for (const Request* each = runner.running; each != nullptr; each = each->behind) tokens += work_of(*each).reading;
   return tokens * (runner.speed.knows_reading() ? runner.speed.read_time() : kSlowRead);
 }
 

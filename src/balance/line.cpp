@@ -10,9 +10,52 @@ namespace {
 // So many tenants that ask for nothing are kept, so that those who come and go are not made anew each time.
 constexpr std::size_t kIdleFlows = 64;
 
+// Overloaded is a tenant one of whose requests has waited so many times as long as it should, while so many times as
+// many come as start, seen of so many that came.
+constexpr int kFarTooLong = 3;
+constexpr double kMoreCome = 1.05;
+constexpr std::uint64_t kFewArrivals = 8;
+
 std::size_t index(Priority priority) { return static_cast<std::size_t>(priority); }
 
+// By arrival; one that is null is after all others, and before all others.
+bool comes_before(const Request& a, const Request& b) {
+  return std::pair(a.arrival, a.joined) < std::pair(b.arrival, b.joined);
+}
+Request* earlier(Request* a, Request* b) {
+  if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+  return comes_before(*b, *a) ? b : a;
+}
+Request* later(Request* a, Request* b) {
+  if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+  return comes_before(*b, *a) ? a : b;
+}
+
 }  // namespace
+
+Request* Flow::Waiting::first() const { return earlier(in_time.first, late.first); }
+Request* Flow::Waiting::last() const { return later(in_time.last, late.last); }
+
+void Flow::begin_to_wait(Mono now) {
+  pace.restart(now);
+  late_pace.restart(now);
+  overloaded = false;
+  starts_since_late = 0;
+}
+
+// Many that come at once are no overload if no more come than start from then on: clients that ask again when they have
+// an answer. The one that comes now may be such a one, so it does not count yet.
+void Flow::note_arrival(Mono now, const LineRules& rules) {
+  const bool stuck = rules.in_time > Duration{} && std::ranges::any_of(waiting, [&](const Waiting& its) {
+                       return its.late.first != nullptr && now - its.late.first->arrival > kFarTooLong * rules.in_time;
+                     });
+  if (!stuck) {
+    arrivals.restart(now);
+    starts.restart(now);
+  }
+  overloaded = stuck && arrivals.count() >= kFewArrivals && arrivals.a_second(now) > kMoreCome * starts.a_second(now);
+  arrivals.add(now);
+}
 
 Line::Line(Tenants& tenants) : tenants_(&tenants) { flow_of(tenants.nameless()); }
 
@@ -70,23 +113,30 @@ void Line::admit(Request& request, Tenant& tenant, Priority priority, double tok
   if (flows_.size() > 1 && request.flow->idle()) raise(*request.flow);
 }
 
-void Line::join(Request& request, Mono now) {
+void Line::join(Request& request, Mono now, const LineRules& rules) {
   Flow& flow = *request.flow;
-  if (size_ == 0) pace_.restart(now);
-  if (flow.size == 0) flow.pace.restart(now);
   Flow::Waiting& waiting = flow.waiting[index(request.priority)];
-  Request* before = waiting.last;
+  if (size_ == 0) pace_.restart(now);
+  if (flow.size == 0) flow.begin_to_wait(now);
+  if (request.retry == RetryKind::first && waiting.in_time.size > 0) {
+    const Place next{&flow, index(request.priority), waiting.in_time.size, waiting.in_time.tokens};
+    request.late = wait(next, now, 0).value_or(0) > seconds(rules.in_time);
+  }
+  flow.note_arrival(now, rules);
+
+  Flow::Chain& chain = waiting.chain_of(request);
+  Request* before = chain.last;
   if (before != nullptr && request.arrival < before->arrival) {  // one that comes again is looked for a place
     before = nullptr;
-    for (Request* other = waiting.first; other->arrival <= request.arrival; other = other->behind) before = other;
+    for (Request* other = chain.first; other->arrival <= request.arrival; other = other->behind) before = other;
   }
   request.joined = ++joins_;
   request.before = before;
-  request.behind = before == nullptr ? waiting.first : before->behind;
-  (before == nullptr ? waiting.first : before->behind) = &request;
-  (request.behind == nullptr ? waiting.last : request.behind->before) = &request;
-  ++waiting.size;
-  waiting.tokens += request.tokens;
+  request.behind = before == nullptr ? chain.first : before->behind;
+  (before == nullptr ? chain.first : before->behind) = &request;
+  (request.behind == nullptr ? chain.last : request.behind->before) = &request;
+  ++chain.size;
+  chain.tokens += request.tokens;
   ++flow.size;
   ++flow.tenant->waiting;
   ++size_;
@@ -94,14 +144,19 @@ void Line::join(Request& request, Mono now) {
   if (request.need != LoadNeed{}) ++special_needs_;
 }
 
+void Line::turned_away(const Tenant& tenant, Mono now, const LineRules& rules) {
+  const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
+  if (found != flows_.end()) (*found)->note_arrival(now, rules);
+}
+
 void Line::leave(Request& request) {
   Flow& flow = *request.flow;
-  Flow::Waiting& waiting = flow.waiting[index(request.priority)];
-  (request.before == nullptr ? waiting.first : request.before->behind) = request.behind;
-  (request.behind == nullptr ? waiting.last : request.behind->before) = request.before;
+  Flow::Chain& chain = flow.waiting[index(request.priority)].chain_of(request);
+  (request.before == nullptr ? chain.first : request.before->behind) = request.behind;
+  (request.behind == nullptr ? chain.last : request.behind->before) = request.before;
   request.before = request.behind = nullptr;
-  --waiting.size;
-  waiting.tokens = waiting.size == 0 ? 0 : waiting.tokens - request.tokens;
+  --chain.size;
+  chain.tokens = chain.size == 0 ? 0 : chain.tokens - request.tokens;
   --flow.size;
   --flow.tenant->waiting;
   --size_;
@@ -115,6 +170,9 @@ void Line::started(Request& request, bool waited, Mono now) {
   if (waited) {
     pace_.add(now);
     flow.pace.add(now);
+    flow.starts.add(now);
+    if (request.late) flow.late_pace.add(now);
+    flow.starts_since_late = request.late ? 0 : flow.starts_since_late + 1;
   }
   flow.outstanding += request.tokens;
   ++flow.running;
@@ -142,7 +200,7 @@ Request* Line::aged(std::size_t top, Mono now, Duration aging) const {
   for (std::size_t lower = top + 1; lower < kPriorities; ++lower) {
     if (class_size_[lower] == 0) continue;
     for (const auto& flow : flows_) {
-      Request* first = flow->waiting[lower].first;
+      Request* first = flow->waiting[lower].first();
       if (first == nullptr || now - first->arrival < aging) continue;
       if (oldest == nullptr || first->arrival < oldest->arrival) oldest = first;
     }
@@ -150,16 +208,24 @@ Request* Line::aged(std::size_t top, Mono now, Duration aging) const {
   return oldest;
 }
 
-std::span<Request* const> Line::first(std::size_t most, Mono now, Duration aging) {
+void Line::Next::choose() {
+  if (!flow->overloaded || in_time == nullptr || late == nullptr) {
+    request = earlier(in_time, late);
+  } else {
+    request = since_late >= kStartsPerLate ? late : in_time;
+  }
+}
+
+std::span<Request* const> Line::first(std::size_t most, Mono now, const LineRules& rules) {
   picked_.clear();
   most = std::min(most, size_);
   if (most == 0) return {};
-  Request* const aged_one = starts_since_aged_ >= kStartsPerAged ? aged(top(), now, aging) : nullptr;
+  Request* const aged_one = starts_since_aged_ >= kStartsPerAged ? aged(top(), now, rules.aging) : nullptr;
   if (aged_one != nullptr) picked_.push_back(aged_one);
 
   // Merges the flows by their accounts, each grown by what was picked of it.
   for (const auto& flow : flows_) flow->ahead = flow->size == 0 ? 0 : flow->account();
-  const auto later = [](const Next& a, const Next& b) {
+  const auto goes_later = [](const Next& a, const Next& b) {
     const auto rank = [](const Next& next) {
       return std::tuple(next.ahead, next.request->arrival, next.request->joined);
     };
@@ -169,20 +235,30 @@ std::span<Request* const> Line::first(std::size_t most, Mono now, Duration aging
     if (class_size_[its_class] == 0) continue;
     heap_.clear();
     for (const auto& flow : flows_) {
-      if (Request* request = flow->waiting[its_class].first) heap_.push_back({flow->ahead, flow.get(), request});
+      const Flow::Waiting& waiting = flow->waiting[its_class];
+      if (waiting.size() == 0) continue;
+      heap_.push_back({.ahead = flow->ahead,
+                       .flow = flow.get(),
+                       .in_time = waiting.in_time.first,
+                       .late = waiting.late.first,
+                       .since_late = flow->starts_since_late,
+                       .request = nullptr});
+      heap_.back().choose();
     }
-    std::ranges::make_heap(heap_, later);
+    std::ranges::make_heap(heap_, goes_later);
     while (picked_.size() < most && !heap_.empty()) {
-      std::ranges::pop_heap(heap_, later);
+      std::ranges::pop_heap(heap_, goes_later);
       Next& next = heap_.back();
       if (next.request != aged_one) picked_.push_back(next.request);
       next.flow->ahead += next.request->tokens / next.flow->tenant->weight;
       next.ahead = next.flow->ahead;
-      next.request = next.request->behind;
+      next.since_late = next.request->late ? 0 : next.since_late + 1;
+      (next.request->late ? next.late : next.in_time) = next.request->behind;
+      next.choose();
       if (next.request == nullptr) {
         heap_.pop_back();
       } else {
-        std::ranges::push_heap(heap_, later);
+        std::ranges::push_heap(heap_, goes_later);
       }
     }
   }
@@ -193,10 +269,7 @@ Request* Line::last() const {
   Request* last = nullptr;
   for (std::size_t its_class = kPriorities; its_class-- > 0 && last == nullptr;) {
     for (const auto& flow : flows_) {
-      Request* its_last = flow->waiting[its_class].last;
-      if (its_last != nullptr &&
-          (last == nullptr || std::pair(its_last->arrival, its_last->joined) > std::pair(last->arrival, last->joined)))
-        last = its_last;
+      last = later(last, flow->waiting[its_class].last());
     }
   }
   return last;
@@ -206,7 +279,7 @@ Mono Line::oldest() const {
   Mono oldest = kNever;
   for (const auto& flow : flows_) {
     for (const Flow::Waiting& waiting : flow->waiting) {
-      if (waiting.first != nullptr) oldest = std::min(oldest, waiting.first->arrival);
+      if (const Request* first = waiting.first()) oldest = std::min(oldest, first->arrival);
     }
   }
   return oldest;
@@ -217,12 +290,30 @@ Mono Line::oldest() const {
 Line::Place Line::place_of(const Request& request) const {
   const std::size_t its_class = index(request.priority);
   const Flow::Waiting& own = request.flow->waiting[its_class];
-  if (&request == own.last) return {request.flow, its_class, own.size - 1, own.tokens - request.tokens};
   Place place{request.flow, its_class, 0, 0};
-  for (const Request* other = own.first; other != &request; other = other->behind) {
-    ++place.behind;
-    place.tokens += other->tokens;
+  const auto pass = [&](const Flow::Chain& chain) {
+    if (chain.last == &request || (chain.last != nullptr && comes_before(*chain.last, request))) {  // it has just come
+      const bool itself = chain.last == &request;
+      place.tokens += chain.tokens - (itself ? request.tokens : 0);
+      return chain.size - (itself ? 1 : 0);
+    }
+    std::size_t passed = 0;
+    for (const Request* other = chain.first; other != nullptr && comes_before(*other, request); other = other->behind) {
+      place.tokens += other->tokens;
+      ++passed;
+    }
+    return passed;
+  };
+  const bool overloaded = request.flow->overloaded;
+  place.late = overloaded && request.late;
+  if (place.late) {
+    place.behind = own.in_time.size;
+    place.tokens = own.in_time.tokens;
+  } else {
+    place.behind = pass(own.in_time);
   }
+  if (!overloaded || request.late) place.late_behind = pass(own.late);
+  place.behind += place.late_behind;
   return place;
 }
 
@@ -235,9 +326,9 @@ std::size_t Line::position(const Place& place) const {
   const double account = place.flow->account() + place.tokens / place.flow->tenant->weight;
   for (const auto& flow : flows_) {
     const Flow::Waiting& others = flow->waiting[place.its_class];
-    if (flow.get() == place.flow || others.size == 0) continue;
-    const auto size = static_cast<double>(others.size);
-    const double each = std::max(1e-9, others.tokens / flow->tenant->weight / size);
+    if (flow.get() == place.flow || others.size() == 0) continue;
+    const auto size = static_cast<double>(others.size());
+    const double each = std::max(1e-9, others.tokens() / flow->tenant->weight / size);
     const double before = 1 + std::floor((account - flow->account()) / each);
     position += static_cast<std::size_t>(std::clamp(before, 0.0, size));
   }
@@ -253,7 +344,7 @@ std::optional<double> Line::wait_of_next(Tenant& tenant, Priority priority, Mono
   const Flow newcomer{.tenant = &tenant};
   const Flow& flow = found == flows_.end() ? newcomer : **found;
   const Flow::Waiting& own = flow.waiting[index(priority)];
-  return wait({&flow, index(priority), own.size, own.tokens}, now, capacity);
+  return wait({&flow, index(priority), own.size(), own.tokens()}, now, capacity);
 }
 
 std::optional<double> Line::wait(const Place& place, Mono now, double capacity) const {
@@ -266,6 +357,10 @@ std::optional<double> Line::wait(const Place& place, Mono now, double capacity) 
   const double by_position = static_cast<double>(position(place)) / pace;
   // Others come meanwhile and may go first. What that does shows where a flow's own requests wait.
   const double own = place.flow->pace.a_second(now);
+  if (place.late) {
+    const double guess = (own > 0 ? own : pace) / (kStartsPerLate + 1);
+    return static_cast<double>(place.late_behind + 1) / place.flow->late_pace.a_second(now, guess, kGuess);
+  }
   if (place.flow->pace.count() < kSettled || own <= 0) return by_position;
   return std::max(by_position, static_cast<double>(place.behind + 1) / own);
 }

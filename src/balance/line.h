@@ -5,11 +5,16 @@
 // longer than `aging`, so that nothing starves. Within a class tenants share by tokens: each has an account of what it
 // was served, and the one with the smallest goes next. Who comes back after having asked for nothing is raised to the
 // smallest account of those that did, or of the last one that did: idleness saves nothing up. Of a tenant's own
-// requests, the one that came first goes first.
+// requests, the one that came first goes first, unless it is overloaded.
 //
-// That is the virtual token counter of Y. Sheng and others, Fairness in Serving Large Language Models (OSDI 2024), with
-// its weights: a token of an answer counts for two of a prompt. What runs is on the account with what it is expected to
-// take, and with what it took when it ends.
+// A tenant is overloaded while more of its requests come than start and the oldest one waits far longer than a request
+// should. First come, first served would make all of them late then. So those that, when they came, were expected to
+// start in time go before those that were not, which get one start of eight; as with adaptive LIFO (B. Maurer, Fail at
+// Scale, ACM Queue 2015) most are served at once, but whoever waits can be told at the beginning how long.
+//
+// Sharing is the virtual token counter of Y. Sheng and others, Fairness in Serving Large Language Models (OSDI 2024),
+// with its weights: a token of an answer counts for two of a prompt. What runs is on the account with what it is
+// expected to take, and with what it took when it ends.
 
 #include <array>
 #include <cstddef>
@@ -19,6 +24,7 @@
 #include <vector>
 
 #include "balance/fading_rate.h"
+#include "balance/line_rules.h"
 #include "balance/priority.h"
 #include "balance/request_table.h"
 #include "balance/tenants.h"
@@ -35,11 +41,22 @@ inline double served_tokens(double prompt, double answer) { return prompt + kAns
 
 // A tenant in a line.
 struct Flow {
-  struct Waiting {  // of one class, by arrival; of equals the one that joined first
+  struct Chain {  // by arrival; of equals the one that joined first
     Request* first = nullptr;
     Request* last = nullptr;
     std::size_t size = 0;
     double tokens = 0;
+  };
+  struct Waiting {  // of one class
+    Chain in_time;  // as far as one could say when they came
+    Chain late;
+
+    std::size_t size() const { return in_time.size + late.size; }
+    double tokens() const { return in_time.tokens + late.tokens; }
+    Chain& chain_of(const Request& request) { return request.late ? late : in_time; }
+    const Chain& chain_of(const Request& request) const { return request.late ? late : in_time; }
+    Request* first() const;  // by arrival, as are the others
+    Request* last() const;
   };
 
   Tenant* tenant = nullptr;
@@ -48,9 +65,18 @@ struct Flow {
   std::size_t running = 0;
   std::size_t size = 0;  // of all classes
   std::array<Waiting, kPriorities> waiting{};
-  FadingRate pace{kPaceWindow};  // its requests that left the line for a slot, since one of them waits
-  double ahead = 0;              // scratch of Line::first
+  // Its requests that left the line for a slot since one of them waits, and of these the late ones.
+  FadingRate pace{kPaceWindow};
+  FadingRate late_pace{kPaceWindow};
+  // Those that came to it and that left it for a slot, since one waits far too long.
+  FadingRate arrivals{kPaceWindow};
+  FadingRate starts{kPaceWindow};
+  bool overloaded = false;
+  unsigned starts_since_late = 0;
+  double ahead = 0;  // scratch of Line::first
 
+  void begin_to_wait(Mono now);
+  void note_arrival(Mono now, const LineRules& rules);
   bool idle() const { return running == 0 && size == 0; }
   double account() const { return (served + outstanding) / tenant->weight; }
 };
@@ -59,6 +85,8 @@ class Line {
  public:
   // So many starts of others for one of a lower class that has waited too long.
   static constexpr unsigned kStartsPerAged = 7;
+  // So many of an overloaded tenant that are in time for one that is late.
+  static constexpr unsigned kStartsPerLate = 7;
 
   explicit Line(Tenants& tenants);
   ~Line();
@@ -71,7 +99,7 @@ class Line {
   std::size_t special_needs() const { return special_needs_; }
 
   // The first `most` of them in the order in which they go. Holds until anything changes.
-  std::span<Request* const> first(std::size_t most, Mono now, Duration aging);
+  std::span<Request* const> first(std::size_t most, Mono now, const LineRules& rules);
   // Who goes last, as far as one can say: of the lowest class the one that came last. None: nullptr.
   Request* last() const;
   // How many go before it, as things are, and itself.
@@ -89,7 +117,9 @@ class Line {
   // Whose request it is, what class it has and what it is expected to take. join() or started() follows at once, if
   // anything does.
   void admit(Request& request, Tenant& tenant, Priority priority, double tokens);
-  void join(Request& request, Mono now);
+  void join(Request& request, Mono now, const LineRules& rules);
+  // One that would have joined had no place.
+  void turned_away(const Tenant& tenant, Mono now, const LineRules& rules);
   void leave(Request& request);
   // It runs now; it does not wait any more. `waited`: it did.
   void started(Request& request, bool waited, Mono now);
@@ -109,6 +139,8 @@ class Line {
     std::size_t its_class;
     std::size_t behind;
     double tokens;
+    std::size_t late_behind = 0;  // of those, the late ones
+    bool late = false;            // of an overloaded flow
   };
   Place place_of(const Request& request) const;
   std::size_t position(const Place& place) const;
@@ -128,7 +160,12 @@ class Line {
   struct Next {
     double ahead;
     Flow* flow;
-    Request* request;
+    Request* in_time;
+    Request* late;
+    unsigned since_late;
+    Request* request;  // one of the two
+
+    void choose();
   };
   std::vector<Next> heap_;
   std::vector<Request*> picked_;

@@ -15,10 +15,10 @@ using std::chrono::seconds;
 using testing::by_counts;
 using testing::Fleet;
 
-constexpr Duration kAging = seconds(30);
-
 // A line whose requests have numbers, all of the same cost unless said otherwise.
 struct Queue {
+  explicit Queue(const LineRules& rules = {}) : rules(rules) {}
+
   Request& admit(std::uint64_t id, std::string_view tenant, Priority priority, double tokens) {
     Request& request = table.add(RequestId{id});
     request.arrival = now;
@@ -28,18 +28,18 @@ struct Queue {
   std::size_t join(std::uint64_t id, std::string_view tenant = "", Priority priority = Priority::normal,
                    double tokens = 100) {
     Request& request = admit(id, tenant, priority, tokens);
-    line.join(request, now);
+    line.join(request, now, rules);
     return line.position(request);
   }
   std::size_t join_again(std::uint64_t id, Duration ago) {
     Request& request = admit(id, "", Priority::normal, 100);
     request.arrival = now - ago;
-    line.join(request, now);
+    line.join(request, now, rules);
     return line.position(request);
   }
   // The first one starts.
   std::uint64_t start() {
-    Request& request = *line.first(1, now, kAging).front();
+    Request& request = *line.first(1, now, rules).front();
     line.leave(request);
     line.started(request, true, now);
     return request.id.value;
@@ -51,10 +51,11 @@ struct Queue {
   }
   std::string order(std::size_t most = 100) {
     std::string ids;
-    for (const Request* request : line.first(most, now, kAging)) ids += std::to_string(request->id.value) + " ";
+    for (const Request* request : line.first(most, now, rules)) ids += std::to_string(request->id.value) + " ";
     return ids;
   }
 
+  LineRules rules;
   Tenants tenants{{{.name = "double", .weight = 2}}};
   RequestTable table;
   Line line{tenants};
@@ -158,7 +159,7 @@ TEST(Line, gives_of_eight_starts_one_to_a_lower_class_that_has_waited_too_long) 
     return started;
   };
   EXPECT_EQ(next_eight().find("10"), std::string::npos) << "not old enough";
-  queue.now += kAging;
+  queue.now += queue.rules.aging;
   EXPECT_NE(next_eight().find("100 "), std::string::npos);
   EXPECT_NE(next_eight().find("101 "), std::string::npos);
 }
@@ -169,7 +170,7 @@ TEST(Line, tells_the_position_among_tenants) {
   for (std::uint64_t id = 101; id <= 110; ++id) {
     const std::size_t position = queue.join(id, "b");
     std::size_t truth = 0;
-    for (const Request* request : queue.line.first(100, queue.now, kAging)) {
+    for (const Request* request : queue.line.first(100, queue.now, queue.rules)) {
       ++truth;
       if (request->id.value == id) break;
     }
@@ -193,6 +194,94 @@ TEST(Line, tells_the_wait_by_how_fast_it_moves_and_by_how_fast_the_tenants_own_d
   EXPECT_NEAR(*queue.line.wait_of_next(queue.tenants.of("greedy"), Priority::normal, queue.now), 51 / 5.0, 0.5);
   EXPECT_LT(*queue.line.wait_of_next(queue.tenants.of("modest"), Priority::normal, queue.now), 0.5);
   EXPECT_NEAR(*queue.line.wait_of_next(queue.tenants.of("new"), Priority::low, queue.now), 5.1, 0.5);
+}
+
+// Ten starts a second, each of which ends at once. `come`: so many join a second.
+struct Traffic {
+  void run(Duration time, int come) {
+    for (const Mono end = queue.now + time; queue.now < end;) {
+      queue.now += milliseconds(100);
+      for (due += come; due >= 10; due -= 10) {
+        queue.join(next);
+        told[next] = queue.line.wait(*queue.table.find(RequestId{next}), queue.now).value_or(0);
+        came[next++] = queue.now;
+      }
+      if (queue.line.empty()) continue;
+      const std::uint64_t id = queue.start();
+      waits.push_back({.came = came[id], .wait = queue.now - came[id], .told = told[id]});
+      queue.end(id);
+      if (comes_again) due += 10;
+    }
+  }
+  struct Wait {
+    Mono came;
+    Duration wait;
+    double told;  // seconds
+  };
+  // Of those that came since then and started.
+  std::vector<Wait> since(Mono then) const {
+    std::vector<Wait> some;
+    std::ranges::copy_if(waits, std::back_inserter(some), [&](const Wait& each) { return each.came >= then; });
+    return some;
+  }
+
+  Queue& queue;
+  bool comes_again = false;  // whoever has had an answer asks again
+  int due = 0;
+  std::uint64_t next = 1;
+  std::map<std::uint64_t, Mono> came{};
+  std::map<std::uint64_t, double> told{};
+  std::vector<Wait> waits{};
+};
+
+TEST(Line, lets_those_in_time_go_first_while_more_come_than_start) {
+  Queue queue;
+  Traffic traffic{.queue = queue};
+  traffic.run(seconds(60), 13);
+  const Mono settled = queue.now;
+  traffic.run(seconds(100), 13);
+  const auto waits = traffic.since(settled);
+  const auto in_time = std::ranges::count_if(waits, [](const auto& each) { return each.wait <= milliseconds(1200); });
+  EXPECT_GT(in_time, 800) << "of 1,300 that came and 1,000 that could start; first come, first served has none";
+  // Those that are not go in their order, one of eight starts.
+  std::vector<Mono> late;
+  for (const auto& each : traffic.waits) {
+    if (each.wait > seconds(5) && each.came > settled - seconds(50)) late.push_back(each.came);
+  }
+  EXPECT_GT(late.size(), 100U);
+  EXPECT_TRUE(std::ranges::is_sorted(late));
+  const auto honest = std::ranges::count_if(
+      waits, [](const auto& each) { return std::abs(each.told - drover::seconds(each.wait)) < 0.3; });
+  EXPECT_GT(honest, 800) << "they were told so";
+}
+
+TEST(Line, goes_back_to_its_order_when_no_more_come_than_start) {
+  Queue queue;
+  Traffic traffic{.queue = queue};
+  traffic.run(seconds(60), 13);
+  ASSERT_GT(queue.line.size(), 150U);
+  traffic.run(seconds(60), 6);
+  EXPECT_EQ(queue.line.size(), 0U) << "four a second of those that were late";
+  const Mono settled = queue.now;
+  traffic.run(seconds(60), 9);
+  for (const auto& each : traffic.since(settled)) EXPECT_EQ(each.wait, Duration{});
+}
+
+TEST(Line, is_not_overloaded_by_those_that_ask_again_when_they_have_an_answer) {
+  Queue queue;
+  Traffic traffic{.queue = queue, .comes_again = true};
+  for (int i = 0; i < 200; ++i) traffic.came[traffic.next] = queue.now, queue.join(traffic.next++);
+  traffic.run(seconds(150), 0);
+  const Mono settled = queue.now;
+  traffic.run(seconds(150), 0);
+  for (const auto& each : traffic.since(settled)) EXPECT_EQ(each.wait, milliseconds(19'900)) << "all 199 others first";
+}
+
+TEST(Line, keeps_its_order_under_any_load_where_no_wait_is_too_long) {
+  Queue queue({.in_time = Duration{}});
+  Traffic traffic{.queue = queue};
+  traffic.run(seconds(100), 13);
+  EXPECT_TRUE(std::ranges::is_sorted(traffic.waits, {}, &Traffic::Wait::came));
 }
 
 TEST(Line, forgets_tenants_that_ask_for_nothing_any_more) {

@@ -56,8 +56,8 @@ struct Candidate {
   unsigned in_flight = 0;          // of this model
   std::size_t node_in_flight = 0;  // of all models: they share its GPU
   double weight = 1;               // configured, times the factor of its health; above 0
-  std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
   double cost = 0;                 // of this request there, in seconds, for policies that ask for it (estimate.h)
+  std::uint64_t identity = 0;      // of the machine: the same in all gateways, however they number their nodes
   std::optional<GpuLoad> gpu{};    // freshly reported, with what was started there since
   double* turn = nullptr;          // the policy's own memory per (model, node), zero at first; never null
 };

@@ -39,7 +39,10 @@ struct Request {
   Flow* flow = nullptr;
   double tokens = 0;
   std::uint64_t joined = 0;  // in this order
+  bool late = false;         // when it came it was not expected to start in time
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
+
+  std::uint64_t decision = 0;  // its record's number (decision_log.h)
 
   // Neighbours in its flow, or among those that run on its runner.
   Request* before = nullptr;

@@ -14,11 +14,10 @@ std::size_t Route::rank_of(std::string_view node) const {
 
 Routes::Routes(const SchedulerSettings& settings) {
   for (const RouteSettings& route : settings.routes) {
-    routes_.push_back({.settings = route, .policy = make_policy(route.policy)});
+    routes_.emplace_back(route);
   }
-  routes_.push_back(
-      {.settings = {.model = "*", .policy = settings.policy, .nodes = {}, .gpu_percent = settings.gpu_percent},
-       .policy = make_policy(settings.policy)});
+  routes_.emplace_back(
+      RouteSettings{.model = "*", .policy = settings.policy, .nodes = {}, .gpu_percent = settings.gpu_percent});
 }
 
 const Route& Routes::of(std::string_view model) const {
@@ -28,7 +27,7 @@ const Route& Routes::of(std::string_view model) const {
 }
 
 bool Routes::estimates() const {
-  return std::ranges::any_of(routes_, [](const Route& route) { return route.policy->estimates(); });
+  return std::ranges::any_of(routes_, &Route::estimates);
 }
 
 }  // namespace drover::balance

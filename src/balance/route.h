@@ -15,8 +15,12 @@ namespace drover::balance {
 struct Route {
   static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
+  explicit Route(const RouteSettings& route_settings)
+      : settings(route_settings), policy(make_policy(settings.policy)), estimates(policy->estimates()) {}
+
   RouteSettings settings;
   std::unique_ptr<Policy> policy;
+  bool estimates;  // Policy::estimates, which is asked many times a decision
 
   // Where a node stands among those of the route, from 0; kNoPlace: it is none of them.
   std::size_t rank_of(std::string_view node) const;

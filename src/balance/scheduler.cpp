@@ -196,13 +196,14 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
 
   Lane& lane = *found;
   // Who waits goes first: time alone may have opened a slot since the last look.
-  const bool estimates = lane.route->policy->estimates();
+  const bool estimates = lane.route->estimates;
   if (lane.line.size() < kLookahead || estimates) dispatcher.dispatch_lane(lane, now, actions);
   const auto full = queue_full(dispatcher, submission);
   const bool in_sight = lane.line.size() < kLookahead;
   Tenant& tenant = dispatcher.tenants.of(submission.tenant);
   const Priority priority = submission.priority.value_or(tenant.priority);
   const auto full_queue = [&] {
+    lane.line.turned_away(tenant, now, dispatcher.settings.line);
     return Refused{.why = *full, .retry_after = dispatcher.retry_after(lane, tenant, priority, now)};
   };
   // Not even for a moment in its line: a name that nobody knew is forgotten again.
@@ -234,23 +235,29 @@ Decision Scheduler::submit(const Submission& submission, Actions& actions) {
     dispatcher.promise_busy(lane.line.size() - kLookahead, now);
     room = dispatcher.survey(request, now);
   }
+  DecisionRecord* const record = dispatcher.log.open(submission, *lane.route, request.decision);
+  if (record != nullptr) dispatcher.write_down(*record, now);
   if (in_sight || (estimates && room.free_slot)) {
     if (const auto bound = dispatcher.best(request, now)) {
+      if (record != nullptr) dispatcher.include(*bound, *record, now);
       dispatcher.start(request, *bound, false, now);
       return Start{.node = bound->place->node->spec.id,
                    .reason = bound->reason,
-                   .context = dispatcher.fit_on(*bound->place, request)};
+                   .context = dispatcher.fit_on(*bound->place, request),
+                   .expected = request.expected_end - now};
     }
   }
   auto refused = dispatcher.stranded(now);
   if (!refused && full) refused = full_queue();
   if (refused) {
+    if (record != nullptr) record->refuse(refused->why, now);
     dispatcher.forget(request);
     return *refused;
   }
 
   dispatcher.join_line(request, now);
   const Queued queued{.position = lane.line.position(request), .wait = dispatcher.expected_wait(request, now)};
+  if (record != nullptr) record->wait(queued);
   if (in_sight) {
     if (room.loadable) dispatcher.consider_load(request, queued.position - 1, now, actions);
   } else if (queued.position <= kLookahead) {
@@ -289,6 +296,7 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   // What began before an outage says nothing of the node after it.
   const bool stale = node.removed || request->recoveries_at_start != node.recoveries;
   Lane& lane = *request->lane;
+  if (DecisionRecord* const record = dispatcher_->log.find(request->decision)) record->end(outcome, durations, now);
   dispatcher_->stop(*request, tokens_taken(*request, outcome, durations, now), now);
   dispatcher_->forget(*request);
   auto evidence = evidence_of(outcome);
@@ -304,14 +312,17 @@ void Scheduler::cancelled(RequestId id, Mono now, Actions& actions) {
   Request* request = dispatcher_->requests.find(id);
   if (request == nullptr) return;
   Lane& lane = *request->lane;
+  DecisionRecord* const record = dispatcher_->log.find(request->decision);
   if (request->node != nullptr) {
     Node& node = *request->node;
     Runner& runner = *request->runner;
+    if (record != nullptr) record->end({.kind = Outcome::Kind::client_cancelled}, std::nullopt, now);
     dispatcher_->stop(*request, 0, now);
     dispatcher_->forget(*request);
     settle(*dispatcher_, node, runner, lane, now, actions);
     return;
   }
+  if (record != nullptr) record->leave(now);
   dispatcher_->leave_line(*request);
   dispatcher_->forget(*request);
   dispatcher_->dispatch_lane(lane, now, actions);  // it may have stood before others, or held a claim
@@ -386,6 +397,8 @@ Snapshot Scheduler::snapshot(Mono now) const {
   }
   return whole;
 }
+bool Scheduler::look(DecisionSearch& search, std::size_t most) const { return dispatcher_->log.look(search, most); }
+
 bool Scheduler::add_to(Snapshot& snapshot, std::size_t most, Mono now) const {
   return balance::add_to(snapshot, most, *dispatcher_, now);
 }

@@ -4,8 +4,8 @@
 //
 // Late binding: a node that is full queues inside itself, unseen and without bound, so a request never goes to a (node,
 // runner) that has as many in flight as slots. It waits here, in the line of its model, and is bound when a slot is
-// free. Lines are first come, first served by arrival; a freed slot looks at the first 16 of a line, so that a request
-// which cannot use it (wrong options, excluded node) does not keep it idle. Models do not block one another.
+// free. A line has an order (line.h); a freed slot looks at the first 16 of it, so that a request which cannot use it
+// (wrong options, excluded node) does not keep it idle. Models do not block one another.
 //
 // A request's life here: submit -> Start, or Queued and later Grant or Refuse, or Refused. After Start or Grant the
 // caller owes exactly one finished() or cancelled(). To repeat a failed attempt: finished(), then submit() again.
@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 
+#include "balance/decision_log.h"
 #include "balance/events.h"
 #include "balance/settings.h"
 #include "balance/snapshot.h"
@@ -79,9 +80,11 @@ class Scheduler {
   Mono next_deadline() const;
 
   Snapshot snapshot(Mono now) const;
-  // Adds to a snapshot up to `most` nodes and models that it does not have yet; an empty one is the beginning. False:
+  // Adds to a snapshot up to `most` nodes, models and tenants that it does not have yet; an empty one is the beginning. False:
   // it is whole.
   bool add_to(Snapshot& snapshot, std::size_t most, Mono now) const;
+  // Looks for the decisions about a request, among up to `most` of those that are remembered. False: the search is over.
+  bool look(DecisionSearch& search, std::size_t most) const;
   const SchedulerSettings& settings() const;
 
  private:

@@ -30,7 +30,8 @@ void build(Scheduler& scheduler, std::uint64_t nodes, Mono now) {
   }
 }
 
-void decide(benchmark::State& state, PolicyKind policy, bool full) {
+// `pause`: between decisions. Of those that come faster than they could be read, only some are written down.
+void decide(benchmark::State& state, PolicyKind policy, bool full, Duration pause = std::chrono::microseconds(10)) {
   const auto nodes = static_cast<std::uint64_t>(state.range(0));
   Mono now = Mono{} + std::chrono::hours(1);
   SchedulerSettings settings;
@@ -44,7 +45,11 @@ void decide(benchmark::State& state, PolicyKind policy, bool full) {
   std::vector<std::pair<RequestId, NodeId>> in_flight;
   std::uint64_t next = 1;
   const auto ask = [&] {
-    return Submission{.request = RequestId{next++}, .model = "library/model-7:latest", .now = now, .arrival = now};
+    return Submission{.request = RequestId{next++},
+                      .model = "library/model-7:latest",
+                      .now = now,
+                      .arrival = now,
+                      .name = "6dd07547a3b84d9"};
   };
   for (std::uint64_t i = 0; i < running; ++i) {
     const auto submission = ask();
@@ -58,7 +63,7 @@ void decide(benchmark::State& state, PolicyKind policy, bool full) {
   std::size_t turn = 0;
   AllocationCounter allocations(state);
   for (auto _ : state) {
-    now += std::chrono::microseconds(10);
+    now += pause;
     const auto submission = ask();
     auto decision = scheduler.submit(submission, actions);
     auto& ending = in_flight[turn++ % in_flight.size()];
@@ -78,11 +83,15 @@ void BM_Decide(benchmark::State& state) { decide(state, PolicyKind::least_connec
 void BM_DecideRoundRobin(benchmark::State& state) { decide(state, PolicyKind::round_robin, false); }
 void BM_DecideByEstimate(benchmark::State& state) { decide(state, PolicyKind::earliest_finish, false); }
 void BM_DecideByEstimateQueueFull(benchmark::State& state) { decide(state, PolicyKind::earliest_finish, true); }
+void BM_DecideAndWriteDown(benchmark::State& state) {
+  decide(state, PolicyKind::earliest_finish, false, std::chrono::milliseconds(2));
+}
 void BM_DecideQueueFull(benchmark::State& state) { decide(state, PolicyKind::least_connections, true); }
 BENCHMARK(BM_Decide)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideRoundRobin)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideByEstimate)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideByEstimateQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
+BENCHMARK(BM_DecideAndWriteDown)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 BENCHMARK(BM_DecideQueueFull)->ArgName("nodes")->Arg(2)->Arg(8)->Arg(64)->Arg(1000);
 
 // Prompts of so many blocks (256 bytes each) that nobody has read, and one that all nodes have: what a decision adds

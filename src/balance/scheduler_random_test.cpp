@@ -91,6 +91,7 @@ class Observer {
     settings.max_queue = 40;
     settings.queue_timeout = seconds(60);
     settings.health.trial = true;
+    settings.line.in_time = Duration{};  // first come, first served, as is checked here
     return settings;
   }
   std::string some_model() { return std::string(1, static_cast<char>('a' + random_.below(kModels))); }

@@ -865,6 +865,40 @@ TEST(Scheduler, learns_slots_from_the_answers) {
   EXPECT_EQ(fleet.node_state(0).in_flight, 2U) << "both who waited were started";
 }
 
+TEST(Scheduler, shows_who_waits_and_for_how_long) {
+  SchedulerSettings settings = by_counts();
+  settings.tenants = {{.name = "alice", .weight = 2}};
+  Fleet fleet(settings);
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  std::uint64_t next = 1;
+  const auto ask = [&](std::string_view tenant) {
+    Submission submission = fleet.ask(next++, "a");
+    submission.tenant = tenant;
+    fleet.submit(submission);
+  };
+  for (const std::string_view tenant : {"", "alice", "bob", "bob"}) ask(tenant);
+  Snapshot snapshot = fleet.scheduler.snapshot(fleet.now);
+  ASSERT_EQ(snapshot.tenants.size(), 2U);
+  EXPECT_EQ(snapshot.tenants[0].name, "alice");
+  EXPECT_EQ(snapshot.tenants[0].weight, 2);
+  EXPECT_EQ(snapshot.tenants[0].waiting, 1U);
+  EXPECT_EQ(snapshot.tenants[1].name, "bob");
+  EXPECT_EQ(snapshot.tenants[1].waiting, 2U);
+  EXPECT_FALSE(snapshot.models.at(0).wait) << "nothing is known of its pace yet";
+
+  std::uint64_t running = 1;
+  for (int ended = 0; ended < 20; ++ended) {  // one a second
+    ask("");
+    fleet.passes(seconds(1));
+    fleet.ends(running, 0);
+    running = std::stoull(fleet.said().substr(std::string_view("grant ").size()));
+  }
+  snapshot = fleet.scheduler.snapshot(fleet.now);
+  ASSERT_TRUE(snapshot.models.at(0).wait);
+  EXPECT_NEAR(drover::seconds(*snapshot.models[0].wait), static_cast<double>(snapshot.models[0].waiting), 2);
+}
+
 TEST(Scheduler, shows_its_state) {
   Fleet fleet;
   fleet.node(0, 1);

@@ -5,6 +5,7 @@
 
 #include "balance/health.h"
 #include "balance/leak.h"
+#include "balance/line_rules.h"
 #include "balance/policy.h"
 #include "balance/priority.h"
 #include "balance/retry_budget.h"
@@ -37,7 +38,7 @@ struct SchedulerSettings {
   std::size_t max_queue_each = 250;                    // of each tenant that has a name
   std::vector<TenantSettings> tenants{};               // any other name has the defaults
   bool tenant_caches = false;                          // what one has in a cache moves no request of another
-  Duration aging = std::chrono::seconds(30);           // the longest wait of a lower class before it gets a share
+  LineRules line{};
   Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
   RetryBudgetSettings retry_budget;
@@ -50,6 +51,7 @@ struct SchedulerSettings {
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free
   std::size_t prefix_entries = 1U << 16;                   // beginnings of prompts that are remembered (prefix_index.h)
+  std::size_t decisions = 1000;                            // remembered, to be explained (decision_log.h); 0: none
   Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
   Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'
   Duration failed_load_cooldown = std::chrono::seconds(10);  // not the same model on the same node after a failed load

@@ -7,6 +7,8 @@
 namespace drover::balance {
 namespace {
 
+constexpr double kLongestWait = 1e6;  // seconds
+
 RunnerSnapshot runner_snapshot(const Runner& runner) {
   return {.key = runner.key,
           .models = {},
@@ -39,10 +41,18 @@ NodeSnapshot node_snapshot(const Node& node, Mono now) {
   return copy;
 }
 
-ModelSnapshot model_snapshot(const Lane& lane) {
+ModelSnapshot model_snapshot(const Lane& lane, Mono now) {
   ModelSnapshot copy{.model = lane.model, .waiting = lane.line.size(), .in_flight = lane.running};
-  if (!lane.line.empty()) copy.oldest = lane.line.oldest();
+  if (lane.line.empty()) return copy;
+  copy.oldest = lane.line.oldest();
+  if (const auto wait = lane.line.wait(*lane.line.last(), now)) {
+    copy.wait = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(*wait, kLongestWait)));
+  }
   return copy;
+}
+
+TenantSnapshot tenant_snapshot(const Tenant& tenant) {
+  return {.name = tenant.name, .weight = tenant.weight, .waiting = tenant.waiting};
 }
 
 }  // namespace
@@ -54,11 +64,16 @@ bool add_to(Snapshot& snapshot, std::size_t most, const Dispatcher& dispatcher, 
   snapshot.retry_limit = dispatcher.budget.limit(dispatcher.requests.size());
   const auto& nodes = dispatcher.nodes;
   const auto& lanes = dispatcher.lanes;
+  const auto& tenants = dispatcher.tenants.named();
   auto node = snapshot.nodes.empty() ? nodes.begin() : nodes.upper_bound(snapshot.nodes.back().id);
   for (; node != nodes.end() && most > 0; ++node, --most) snapshot.nodes.push_back(node_snapshot(node->second, now));
   auto lane = snapshot.models.empty() ? lanes.begin() : lanes.upper_bound(snapshot.models.back().model);
-  for (; lane != lanes.end() && most > 0; ++lane, --most) snapshot.models.push_back(model_snapshot(lane->second));
-  return node != nodes.end() || lane != lanes.end();
+  for (; lane != lanes.end() && most > 0; ++lane, --most) snapshot.models.push_back(model_snapshot(lane->second, now));
+  auto tenant = snapshot.tenants.empty() ? tenants.begin() : tenants.upper_bound(snapshot.tenants.back().name);
+  for (; tenant != tenants.end() && most > 0; ++tenant, --most) {
+    snapshot.tenants.push_back(tenant_snapshot(tenant->second));
+  }
+  return node != nodes.end() || lane != lanes.end() || tenant != tenants.end();
 }
 
 }  // namespace drover::balance

@@ -46,12 +46,21 @@ struct ModelSnapshot {
   std::string model;
   std::size_t waiting = 0;
   std::size_t in_flight = 0;
-  std::optional<Mono> oldest{};  // arrival of the first in line
+  std::optional<Mono> oldest{};    // arrival of the first in line
+  std::optional<Duration> wait{};  // until the last in line starts, if it is known how fast the line moves
+};
+
+// One that settings name, or that a line knows.
+struct TenantSnapshot {
+  std::string name;
+  double weight = 1;
+  std::size_t waiting = 0;  // its requests, of all models
 };
 
 struct Snapshot {
   std::vector<NodeSnapshot> nodes{};
   std::vector<ModelSnapshot> models{};
+  std::vector<TenantSnapshot> tenants{};
   std::size_t waiting = 0;
   std::size_t in_flight = 0;
   std::size_t retries = 0;

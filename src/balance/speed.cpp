@@ -7,18 +7,10 @@ namespace drover::balance {
 
 void SpeedEstimate::observe(const SpeedSample& sample) {
   const double reading = seconds(sample.durations.prompt_eval);
-  if (sample.read_tokens >= kFewTokens && reading > 0) observe_read(reading / sample.read_tokens);
+  if (sample.reading >= kFewTokens && reading > 0) reading_.add(sample.reading, reading);
   const double writing = seconds(sample.durations.eval);
   const auto tokens = static_cast<double>(sample.durations.eval_tokens);
   if (tokens > 1 && writing > 0) observe_token(writing / tokens, sample.batch);
-}
-
-void SpeedEstimate::observe_read(double time) {
-  last_reads_[reads_++ % kReads] = time;
-  const std::size_t count = std::min(reads_, kReads);
-  std::array<double, kReads> sorted = last_reads_;
-  std::ranges::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(count));
-  read_time_ = sorted[count < 3 ? 0 : 1];
 }
 
 void SpeedEstimate::observe_token(double time, double batch) {
@@ -45,8 +37,7 @@ double SpeedEstimate::token_time(double batch) const {
 double SpeedEstimate::known_batch() const { return mean_batch_ + 2 * std::sqrt(batch_variance_) + 1; }
 
 void SpeedEstimate::scale(double factor) {
-  read_time_ *= factor;
-  for (double& time : last_reads_) time *= factor;
+  reading_.scale(factor);
   mean_time_ *= factor;
   covariance_ *= factor;
 }

@@ -1,8 +1,9 @@
 #pragma once
 // How fast a runner reads prompts and writes answers, learned from the durations in its final frames.
 //
-// Neither number can be taken as it is. A prompt that is read together with others reports the time of all, so of the
-// last few times a token the second best counts. The time between tokens grows with how many answers are written at
+// Neither number can be taken as it is. A prompt that is read together with others reports the time of all, and even a
+// short one takes a while: so the times of the last few are laid under a line over how much was read, of which the
+// lower ones count (quantile_line.h). The time between tokens grows with how many answers are written at
 // once: it is a line over that number, fitted by least squares in which older answers count less and less. What lies
 // far off is cut to a multiple of what was known, so that one bad answer is not believed and ten are.
 
@@ -10,14 +11,24 @@
 #include <cstddef>
 #include <optional>
 
+#include "balance/quantile_line.h"
 #include "balance/slots.h"
 
 namespace drover::balance {
 
+// How much work it is to read what of a prompt is not in a cache. A token is read with a look at all before it, which
+// costs as much as the rest of it once they are 25,000: 4 d l operations for each of them by the attention of l layers
+// of width d, 24 d d l or less by the rest, with d of 3,000 to 8,000.
+inline double reading_work(double prompt, double cached) {
+  constexpr double kEachBefore = 1 / 25e3;
+  const double read = prompt - cached;
+  return read * (1 + kEachBefore * (cached + read / 2));
+}
+
 struct SpeedSample {
   NodeDurations durations;
-  double read_tokens = 0;  // of the prompt, that were not in a cache
-  double batch = 1;        // answers written at once meanwhile, itself included; mean
+  double reading = 0;  // reading_work()
+  double batch = 1;    // answers written at once meanwhile, itself included; mean
 };
 
 class SpeedEstimate {
@@ -28,11 +39,12 @@ class SpeedEstimate {
   // Of one answer: seconds a token.
   void observe_token(double time, double batch);
 
-  bool knows_reading() const { return reads_ > 0; }
+  bool knows_reading() const { return reading_.known(); }
   bool knows_writing() const { return answers_ > 0; }
   // Seconds; of nothing known, what a small card would do.
-  double read_time() const { return read_time_; }  // a token of a prompt
-  double token_time(double batch) const;           // from one token of an answer to the next
+  double read_start() const { return reading_.offset(); }  // to begin with a prompt
+  double read_time() const { return reading_.slope(); }    // for each unit of reading_work()
+  double token_time(double batch) const;                   // from one token of an answer to the next
   std::size_t answers() const { return answers_; }
   double mean_batch() const { return mean_batch_; }
   // All times are to be taken for so many times as long.
@@ -41,18 +53,13 @@ class SpeedEstimate {
   double known_batch() const;
 
  private:
-  static constexpr std::size_t kReads = 8;     // the last, of which the second best counts
   static constexpr double kFewTokens = 32;     // a prompt of fewer says nothing
   static constexpr double kOutlier = 4;        // times what is known: the most that is believed
   static constexpr double kPriorSlope = 0.1;   // of the mean: what one more answer at once costs
   static constexpr double kPriorWeight = 0.5;  // answers that this counts for
 
-  void observe_read(double time);
-
   double fade_;
-  std::array<double, kReads> last_reads_{};
-  std::size_t reads_ = 0;
-  double read_time_ = 0.001;
+  QuantileLine reading_{0.001};
 
   std::size_t answers_ = 0;
   double mean_time_ = 0.03;

@@ -10,7 +10,7 @@ Duration to_duration(double seconds) { return Duration(static_cast<std::int64_t>
 // An answer whose every prompt token took `read` seconds and each token `write`.
 SpeedSample answer(double read, double write, double batch = 1) {
   return {.durations = {.prompt_eval = to_duration(read * 1000), .eval = to_duration(write * 100), .eval_tokens = 100},
-          .read_tokens = 1000,
+          .reading = 1000,
           .batch = batch};
 }
 
@@ -89,8 +89,7 @@ TEST(Pace, a_short_answer_says_nothing) {
 
 TEST(Speed, small_answers_say_nothing) {
   SpeedEstimate speed;
-  speed.observe(
-      {.durations = {.prompt_eval = to_duration(1), .eval = to_duration(1), .eval_tokens = 1}, .read_tokens = 4});
+  speed.observe({.durations = {.prompt_eval = to_duration(1), .eval = to_duration(1), .eval_tokens = 1}, .reading = 4});
   EXPECT_FALSE(speed.knows_reading() || speed.knows_writing());
 }
 

@@ -1,6 +1,9 @@
 #include "balance/survey.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
 
 #include "balance/route.h"
 
@@ -56,7 +59,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   Place& place = lane.places[index];
   const Node& node = *place.node;
   const Runner& runner = *place.runner;
-  const bool priced = lane.route->policy->estimates();
+  const bool priced = lane.route->estimates;
 
   Candidate& candidate = lane.candidates[index];
   candidate.node = node.spec.id;
@@ -123,7 +126,7 @@ Survey::Room Survey::look(const Request& request, const SchedulerSettings& setti
       return place.node->usable() && place.allowed() && !loading;
     });
   }
-  if (policy.estimates()) price_all(request, now);
+  if (lane.route->estimates) price_all(request, now);
   return room;
 }
 
@@ -160,18 +163,106 @@ void Survey::price_all(const Request& request, Mono now) {
   for (const Place& place : lane.places) candidate++->cost = place.tariff.cost(work_);
 }
 
-Estimate Survey::estimate(std::size_t candidate, Mono now) const {
+Prices Survey::prices(std::size_t candidate, Mono now) const {
   const Place& its_place = place(candidate);
-  const Runner& runner = *its_place.runner;
-  const double cached = any_cached_ ? prefixes_.found(runner.cache).bytes : 0;
-  const double ahead = last_promise_ == promises_ ? promised(runner) : 0;
-  if (!own_) return balance::estimate(its_place.prices, work_, cached, ahead);
+  if (!own_) return its_place.prices;
   bool ignored = false;
   const Readiness its_readiness = special_[candidate].readiness;
-  if (its_readiness == lane_->candidates[static_cast<std::size_t>(&its_place - lane_->places.data())].readiness) {
-    return balance::estimate(its_place.prices, work_, cached, ahead);
+  const auto index = static_cast<std::size_t>(&its_place - lane_->places.data());
+  if (its_readiness == lane_->candidates[index].readiness) return its_place.prices;
+  return prices_of(*lane_, its_place, its_readiness, now, ignored);
+}
+
+Estimate Survey::estimate(std::size_t candidate, Mono now) const {
+  const Runner& runner = *place(candidate).runner;
+  return balance::estimate(prices(candidate, now), work_, cached(runner), ahead(runner));
+}
+
+namespace {
+
+// All but what an estimate takes from the request's own prompt and from promises.
+void write(Option& option, const Candidate& seen, const Prices& prices) {
+  option.node = seen.node;
+  option.readiness = seen.readiness;
+  option.slots = seen.slots;
+  option.in_flight = seen.in_flight;
+  option.weight = seen.weight;
+  option.prices = prices;
+  option.cached = option.ahead = 0;
+}
+
+}  // namespace
+
+void Survey::write_down(std::size_t candidate, Option& option, Mono now) const {
+  const Runner& runner = *place(candidate).runner;
+  write(option, candidates()[candidate], prices(candidate, now));
+  option.cached = cached(runner);
+  option.ahead = ahead(runner);
+}
+
+void Survey::write_down(DecisionRecord& record, Mono now) const {
+  record.work = work_;
+  record.looked_at = now;
+  record.usable = usable_;
+  const std::span<const Candidate> all = candidates();
+  if (all.size() > DecisionRecord::kOptions) return write_down_best(record, now);
+  record.written = static_cast<std::uint8_t>(all.size());
+  Option* option = record.options.data();
+  if (own_ || any_cached_ || last_promise_ == promises_) {
+    for (std::size_t i = 0; i < all.size(); ++i) write_down(i, *option++, now);
+    return;
   }
-  return balance::estimate(prices_of(*lane_, its_place, its_readiness, now, ignored), work_, cached, ahead);
+  const Candidate* candidate = all.data();
+  for (const Place& place : lane_->places) write(*option++, *candidate++, place.prices);
+}
+
+namespace {
+
+// The best candidates seen so far: those of the least rank.
+class Best {
+ public:
+  bool has_room_for(double rank) const { return rank < worst_; }
+  [[gnu::noinline]] void take(std::size_t candidate, double rank) {
+    Ranked mine{.rank = rank, .candidate = candidate};
+    for (Ranked& other : taken_) {
+      if (mine.rank < other.rank) std::swap(mine, other);
+    }
+    worst_ = taken_.back().rank;
+  }
+  std::size_t operator[](std::size_t place) const { return taken_[place].candidate; }
+
+ private:
+  struct Ranked {
+    double rank = std::numeric_limits<double>::infinity();
+    std::size_t candidate = 0;
+  };
+  double worst_ = std::numeric_limits<double>::infinity();
+  std::array<Ranked, DecisionRecord::kOptions> taken_;
+};
+
+}  // namespace
+
+// Those come first that can start it or will be able to, by cost, or else by how busy they are.
+void Survey::write_down_best(DecisionRecord& record, Mono now) const {
+  constexpr double kHopeless = 1e9;
+  Best best;
+  const bool priced = lane_->route->estimates;
+  const std::span<const Candidate> all = candidates();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    double rank = priced ? all[i].cost : all[i].in_flight / all[i].weight;
+    if (!best.has_room_for(rank) || all[i].readiness == Readiness::absent) continue;
+    if (all[i].readiness > Readiness::cold) rank += kHopeless;
+    if (best.has_room_for(rank)) best.take(i, rank);
+  }
+  record.written = static_cast<std::uint8_t>(std::min<std::size_t>(usable_, DecisionRecord::kOptions));
+  for (std::size_t i = 0; i < record.written; ++i) write_down(best[i], record.options[i], now);
+}
+
+void Survey::include(std::size_t candidate, DecisionRecord& record, Mono now) const {
+  const auto written = record.seen();
+  if (written.size() == candidates().size()) return;
+  const bool there = std::ranges::find(written, candidates()[candidate].node, &Option::node) != written.end();
+  if (!there) write_down(candidate, record.options[written.size() - 1], now);
 }
 
 void Survey::promise(std::size_t candidate, double work) {

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "balance/decision_log.h"
 #include "balance/estimate.h"
 #include "balance/lane.h"
 #include "balance/node.h"
@@ -42,6 +43,11 @@ class Survey {
   Estimate estimate(std::size_t candidate, Mono now) const;
   PrefixIndex::Found found(std::size_t candidate) const { return prefixes_.found(place(candidate).runner->cache); }
 
+  // Writes down the candidates, or of many the best: those that a policy would look at, by cost.
+  void write_down(DecisionRecord& record, Mono now) const;
+  // And this one in any case.
+  void include(std::size_t candidate, DecisionRecord& record, Mono now) const;
+
   // Requests like it that the candidates could end in a second, all slots in use. For policies that estimate.
   double capacity(Mono now) const;
 
@@ -56,6 +62,11 @@ class Survey {
   void refresh_changed(Lane& lane, const SchedulerSettings& settings, Mono now);
   void list_for(const Request& request, const SchedulerSettings& settings, Mono now);
   void price_all(const Request& request, Mono now);
+  Prices prices(std::size_t candidate, Mono now) const;
+  double cached(const Runner& runner) const { return any_cached_ ? prefixes_.found(runner.cache).bytes : 0; }
+  double ahead(const Runner& runner) const { return last_promise_ == promises_ ? promised(runner) : 0; }
+  void write_down(std::size_t candidate, Option& option, Mono now) const;
+  void write_down_best(DecisionRecord& record, Mono now) const;
   double promised(const Runner& runner) const { return runner.promised_at == promises_ ? runner.promised : 0; }
 
   PrefixIndex& prefixes_;

@@ -196,7 +196,12 @@ int main(int argc, char** argv) {
   std::string admin = "127.0.0.1:11436";
   auto* status_command = app.add_subcommand("status", "what a running gateway does");
   auto* nodes_command = app.add_subcommand("nodes", "the nodes of a running gateway");
-  for (auto* command : {status_command, nodes_command}) {
+  std::string request;
+  bool last = false;
+  auto* why_command = app.add_subcommand("why", "why a request went to its node, and what came of it");
+  auto* which = why_command->add_option("request", request, "as its answer says in x-request-id");
+  why_command->add_flag("--last", last, "the request that was decided about last")->excludes(which);
+  for (auto* command : {status_command, nodes_command, why_command}) {
     command->add_option("--admin", admin, "the gateway's admin address")->capture_default_str();
     command->add_flag("--json", json, "for scripts");
   }
@@ -221,5 +226,11 @@ int main(int argc, char** argv) {
   if (replay_command->parsed()) return run_replay(replay);
   if (world_command->parsed()) return run_world_command(world);
   if (status_command->parsed()) return run_status(admin, json);
+  if (why_command->parsed()) {
+    if (!request.empty() || last) return run_why(admin, request, json);
+    std::fputs("drover: name a request, or --last\n\n", stderr);
+    std::fputs(why_command->help().c_str(), stderr);
+    return 2;
+  }
   return run_nodes(admin, json);
 }

@@ -1,6 +1,7 @@
 #pragma once
-// `drover status` and `drover nodes`: what a gateway that runs says of itself. Both return the exit code: 0, 1 when no
-// gateway answers (said on stderr), 2 for an address that is none.
+// `drover status`, `drover nodes` and `drover why`: what a gateway that runs says of itself. All return the exit code:
+// 0, 1 when no gateway answers, or knows nothing of the request (said on stderr), 2 for an address or an id that is
+// none.
 
 #include <string>
 
@@ -11,5 +12,7 @@ namespace drover::cli {
 int run_status(const std::string& admin, bool json);
 // The same for its nodes alone; with `json` the array `nodes` of the answer.
 int run_nodes(const std::string& admin, bool json);
+// What was decided about this request, or if it is empty, about the last one.
+int run_why(const std::string& admin, const std::string& request, bool json);
 
 }  // namespace drover::cli

@@ -24,6 +24,12 @@ std::string why_words(std::string_view why) {
   return words;
 }
 
+// When the last one of a model's line is expected to start.
+std::string last_start_text(const Json& model) {
+  const double wait = number_at(model, "last_starts_in_s", -1);
+  return wait < 0 ? "" : fmt::format(", the last starts in {}", human_duration(wait));
+}
+
 bool serves(const Json& runner, std::string_view model) {
   return std::ranges::any_of(elements(runner, "models"), [&](const Json* name) { return *name == model; });
 }
@@ -194,6 +200,16 @@ std::string retries_text(const Json& status) {
   return fmt::format("{} of {} retries in use", count_at(queue, "retries"), count_at(queue, "retry_limit"));
 }
 
+std::string tenants_text(const Json& status) {
+  std::string text;
+  for (const Json* tenant : elements(part(status, "queue"), "tenants")) {
+    if (count_at(*tenant, "waiting") == 0) continue;
+    text += fmt::format("{}{} {} waiting (weight {:.3g})", text.empty() ? "" : ", ", text_at(*tenant, "name", "?"),
+                        human_count(count_at(*tenant, "waiting")), number_at(*tenant, "weight", 1));
+  }
+  return text;
+}
+
 Table model_table(const Json& status, const Style& style) {
   const auto models = urgent_first(elements(part(status, "queue"), "models"),
                                    [](const Json& model) { return count_at(model, "waiting") > 0; });
@@ -204,7 +220,7 @@ Table model_table(const Json& status, const Style& style) {
     table.add({{"  " + short_model(text_at(*model, "model", "?"))},
                {fmt::format("{} waiting", human_count(count_at(*model, "waiting")))},
                {fmt::format("{} in flight", human_count(count_at(*model, "in_flight")))},
-               {oldest < 0 ? "" : fmt::format("oldest {}", human_duration(oldest))}});
+               {oldest < 0 ? "" : fmt::format("oldest {}", human_duration(oldest)) + last_start_text(*model)}});
   }
   return table;
 }

@@ -75,6 +75,7 @@ std::optional<double> request_rate(const Json& now, const Json* before, double b
 
 std::string queue_text(const Json& status);    // `3 waiting, 9 in flight`
 std::string retries_text(const Json& status);  // `0 of 3 retries in use`
+std::string tenants_text(const Json& status);  // `alice 3 waiting (weight 2), bob 1 waiting (weight 1)`
 // A line for each model that has requests, those that wait first. Without titles.
 Table model_table(const Json& status, const Style& style);
 

@@ -129,6 +129,7 @@ std::string status_text(const Json& status, const Style& style) {
                               human_count(requests.open)));
   add("Queue", fmt::format("{}, {}", queue_text(status), retries_text(status)));
   append_lines(text, model_table(status, style).lines(kAnyWidth));
+  if (std::string tenants = tenants_text(status); !tenants.empty()) add("Tenants", std::move(tenants));
   text += "\n";
   if (nodes.empty()) return text.append(kNoNodes).append("\n");
 

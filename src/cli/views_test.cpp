@@ -147,6 +147,18 @@ Simulated nodes make their answers up. Name real ones with --node URL.
 )");
 }
 
+TEST(StatusText, shows_who_waits_and_for_how_long) {
+  Json busy = busy_status();
+  busy["queue"]["models"][1]["last_starts_in_s"] = 12.5;
+  busy["queue"]["tenants"] = {{{"name", "alice"}, {"weight", 2.0}, {"waiting", 1200}},
+                              {{"name", "nobody"}, {"weight", 1.0}, {"waiting", 0}},
+                              {{"name", "bob"}, {"weight", 1.0}, {"waiting", 1}}};
+  const std::string text = status_text(busy, kPlain);
+  EXPECT_NE(text.find("oldest 4.2s, the last starts in 12s\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Tenants   alice 1,200 waiting (weight 2), bob 1 waiting (weight 1)\n\n"), std::string::npos)
+      << text;
+}
+
 TEST(StatusText, says_what_to_do_without_nodes) {
   const std::string text = status_text(status({}), kPlain);
   EXPECT_TRUE(text.ends_with("\n\nNo nodes. Name one: 'drover up --node URL', or `nodes:` in drover.yaml.\n")) << text;

@@ -277,6 +277,7 @@ void bind_limits(Binder& binder, Limits& limits) {
                1'000'000);
   binder.whole({"prompt_beginnings", "remembered, to find who has them in a cache"}, limits.prompt_beginnings, 64,
                16'000'000);
+  binder.whole({"decisions", "remembered, for drover why"}, limits.decisions, 0, 100'000);
   binder.whole_or_auto({"connections", "of clients; half of the descriptor limit less 100"}, limits.connections, 16,
                        10'000'000);
   bind_bytes(binder, {"head", "head of a request"}, limits.head_bytes, 1_KiB, 48_KiB);
@@ -297,6 +298,8 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration({"queue", "for a slot"}, timeouts.queue, milliseconds(1), hours(24));
   binder.duration({"aging", "of a request of lower priority, before it gets a part of the slots"}, timeouts.aging,
                   milliseconds(0), hours(24));
+  binder.duration({"in_time", "for a slot: while more requests come than start, those that can have one so soon go first"},
+                  timeouts.in_time, milliseconds(0), minutes(10));
   binder.duration({"spill", "for a better node while another one is free"}, timeouts.spill, milliseconds(0), hours(1));
   binder.duration({"silence", "of a node after its first byte"}, timeouts.silence, milliseconds(100), hours(24));
   binder.duration({"client_stall", "of a client that takes nothing"}, timeouts.client_stall, milliseconds(100),

@@ -123,10 +123,11 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.max_queue_each = settings.limits.queue_per_tenant;
   scheduler.tenants = settings.tenants;
   scheduler.tenant_caches = settings.separate_caches;
-  scheduler.aging = settings.timeouts.aging;
+  scheduler.line = {.aging = settings.timeouts.aging, .in_time = settings.timeouts.in_time};
   scheduler.queue_timeout = settings.timeouts.queue;
   scheduler.spill_delay = settings.timeouts.spill;
   scheduler.prefix_entries = settings.limits.prompt_beginnings;
+  scheduler.decisions = settings.limits.decisions;
   scheduler.attempts = settings.retry.attempts;
   scheduler.retry_budget.share = settings.retry.budget_percent / 100.0;
   scheduler.retry_budget.least = settings.retry.budget_floor;

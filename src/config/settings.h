@@ -28,6 +28,7 @@ struct Limits {
   std::size_t queue = 1000;                // waiting requests
   std::size_t queue_per_tenant = 250;      // of each tenant that has a name
   std::size_t prompt_beginnings = 65536;   // remembered, to find who has them in a cache
+  std::size_t decisions = 1000;            // remembered, to explain them
   std::optional<std::size_t> connections;  // of clients; nullopt: see connection_limit()
   std::size_t head_bytes = 32 * 1024;      // of a request
   std::size_t head_fields = 100;
@@ -46,6 +47,7 @@ struct Timeouts {
   Duration probe = std::chrono::seconds(5);
   Duration queue = std::chrono::seconds(300);
   Duration aging = std::chrono::seconds(30);
+  Duration in_time = std::chrono::seconds(1);
   Duration spill = std::chrono::seconds(30);  // waiting by choice
   Duration silence = std::chrono::seconds(120);
   Duration client_stall = std::chrono::seconds(60);

@@ -141,7 +141,7 @@ timeouts: {aging: 1m}
                 {.name = "research"}, {.name = "night-batch", .weight = 3, .priority = balance::Priority::low}}));
   EXPECT_TRUE(scheduler.tenant_caches);
   EXPECT_EQ(scheduler.max_queue_each, 7U);
-  EXPECT_EQ(scheduler.aging, 1min);
+  EXPECT_EQ(scheduler.line.aging, 1min);
   EXPECT_EQ(good(to_yaml(settings)).tenants, settings.tenants);
   EXPECT_EQ(good(to_yaml(settings)).trusted_proxies, settings.trusted_proxies);
 }
@@ -379,6 +379,7 @@ TEST(Settings, turn_into_those_of_the_scheduler) {
   EXPECT_EQ(scheduler.queue_timeout, defaults.queue_timeout);
   EXPECT_EQ(scheduler.spill_delay, defaults.spill_delay);
   EXPECT_EQ(scheduler.prefix_entries, defaults.prefix_entries);
+  EXPECT_EQ(scheduler.decisions, defaults.decisions);
   EXPECT_EQ(scheduler.attempts, defaults.attempts);
   EXPECT_DOUBLE_EQ(scheduler.retry_budget.share, defaults.retry_budget.share);
   EXPECT_EQ(scheduler.retry_budget.least, defaults.retry_budget.least);

@@ -63,28 +63,35 @@ net::Task<bool> Admin::answer(wire::ServerConnection& client, const wire::Incomi
     const std::size_t size = path.size() - kNodes.size() - kTrial.size();
     co_return co_await try_node(client, request, path.substr(kNodes.size(), size));
   }
-  const bool known =
-      head.path() == "/livez" || head.path() == "/readyz" || head.path() == "/metrics" || head.path() == "/api/status";
+  constexpr std::string_view kDecisions = "/api/decisions";
+  const bool decisions = path == kDecisions || (path.starts_with(kDecisions) && path[kDecisions.size()] == '/');
+  const bool known = decisions || path == "/livez" || path == "/readyz" || path == "/metrics" || path == "/api/status";
   if (!known) {
     co_return co_await client.answer(request,
                                      {.status = 404,
                                       .content_type = kText,
-                                      .body = "not found; there are /livez, /readyz, /metrics, /api/status and "
-                                              "/api/nodes/NAME/trial\n"});
+                                      .body = "not found; there are /livez, /readyz, /metrics, /api/status, "
+                                              "/api/decisions, /api/decisions/REQUEST and /api/nodes/NAME/trial\n"});
   }
   if (head.method() != http::Method::get && head.method() != http::Method::head) {
     constexpr std::array<http::Field, 1> allow{{{"Allow", "GET, HEAD"}}};
     co_return co_await client.answer(
         request, {.status = 405, .content_type = kText, .body = "method not allowed\n", .fields = allow});
   }
-  if (head.path() == "/livez") co_return co_await client.answer(request, {.content_type = kText, .body = "ok\n"});
-  if (head.path() == "/readyz") {
+  if (path == "/livez") co_return co_await client.answer(request, {.content_type = kText, .body = "ok\n"});
+  if (path == "/readyz") {
     const std::string_view unready = pages_.unready();
     const std::string text = unready.empty() ? "ok\n" : std::string(unready) + "\n";
     co_return co_await client.answer(request,
                                      {.status = unready.empty() ? 200 : 503, .content_type = kText, .body = text});
   }
-  const bool metrics = head.path() == "/metrics";
+  if (decisions) {
+    const auto found = pages_.decisions(path.size() > kDecisions.size() ? path.substr(kDecisions.size() + 1) : "");
+    if (found) co_return co_await client.answer(request, {.content_type = kJson, .body = *found});
+    const std::string text = found.error().detail + "\n";
+    co_return co_await client.answer(request, {.status = 404, .content_type = kText, .body = text});
+  }
+  const bool metrics = path == "/metrics";
   const std::string body = metrics ? pages_.metrics() : pages_.status();
   co_return co_await client.answer(request,
                                    {.content_type = metrics ? observe::kMetricsContentType : kJson, .body = body});

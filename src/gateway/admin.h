@@ -1,6 +1,6 @@
 #pragma once
-// The operators' listener: liveness, readiness, metrics, status, and trials of nodes. A socket and a router of its own:
-// nothing that clients can send reaches it.
+// The operators' listener: liveness, readiness, metrics, status, decisions, and trials of nodes. A socket and a router
+// of its own: nothing that clients can send reaches it.
 
 #include <functional>
 #include <memory>
@@ -17,6 +17,8 @@ struct AdminPages {
   std::function<std::string_view()> unready;  // why no request can be taken now; empty: ready
   std::function<std::string()> metrics;
   std::function<std::string()> status;  // JSON
+  // About a request, or if that is empty, the last one; JSON. Errors (invalid): nothing is remembered of it.
+  std::function<Result<std::string>(std::string_view request)> decisions;
   std::function<Result<void>(std::string_view node)> try_node;
   std::function<std::shared_ptr<const Published>()> published;
 };

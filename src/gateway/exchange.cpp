@@ -114,6 +114,11 @@ void account(Exchange& exchange) {
       const auto after_first = static_cast<std::int64_t>(exchange.messages - 1);
       model.output_token.observe((now - *exchange.first_byte) / after_first);
     }
+    if (exchange.outcome == observe::Outcome::ok && exchange.messages > 0) {
+      observe::observe_ratio(model.answer_ratio, now - exchange.started, exchange.expected);
+      const bool told = exchange.attempts == 1 && exchange.expected_wait;
+      if (told) observe::observe_ratio(model.wait_ratio, exchange.queued, *exchange.expected_wait);
+    }
     model.prompt_tokens.add(metrics.prompt_tokens.value_or(0));
     model.cached_tokens.add(metrics.cached_tokens.value_or(0));
     model.completion_tokens.add(metrics.eval_tokens.value_or(0));

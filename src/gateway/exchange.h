@@ -61,6 +61,8 @@ struct Exchange {
   Duration queued{};             // for a slot, a load of ours included
   std::optional<Duration> expected_wait;  // for a slot, when it came to wait for one
   std::optional<Duration> loaded;         // of that, for the load
+  Mono started;                           // on its node
+  Duration expected{};                    // from then on, as the policy estimates; 0: it does not
   std::optional<Mono> first_byte;
   Bytes received;
   std::uint64_t sent = 0;

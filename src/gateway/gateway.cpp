@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/decisions.h"
+
 namespace drover::gateway {
 
 Gateway::Gateway(GatewayParts parts, GatewaySetup setup)
@@ -70,6 +72,7 @@ Result<net::Endpoint> Gateway::listen_admin(const net::Endpoint& at) {
                               AdminPages{.unready = [this] { return unready(); },
                                          .metrics = [this] { return metrics_page(); },
                                          .status = [this] { return to_pretty_text(status()) + "\n"; },
+                                         .decisions = [this](std::string_view id) { return decisions(id); },
                                          .try_node = [this](std::string_view name) { return control_.try_node(name); },
                                          .published = [this] { return control_.published(); }},
                               guard::OriginRules::admin({}).value());
@@ -124,6 +127,19 @@ Json Gateway::status() const {
                       .uptime = now - started_,
                       .draining = draining_},
                      control_.nodes(), scheduler_.snapshot(now), *control_.published()->fleet, metrics_, now);
+}
+
+Result<std::string> Gateway::decisions(std::string_view request) const {
+  const auto found = scheduler_.decisions(request);
+  if (found.found.empty()) {
+    const std::string whose = request.empty() ? "any request" : fmt::format("request {}", request);
+    return Error{ErrorCode::invalid, Side::gateway,
+                 fmt::format("nothing is remembered of {}: {} decisions are, of requests for models (limits.decisions "
+                             "says how many at most)",
+                             whose, found.remembered)};
+  }
+  net::Loop& loop = parts_.control.loop();
+  return to_pretty_text(decisions_json(found, *control_.published(), loop.now(), loop.wall())) + "\n";
 }
 
 std::string Gateway::metrics_page() const {

@@ -53,6 +53,7 @@ class Gateway {
   void end(std::function<void()> ended);
 
   Json status() const;
+  Result<std::string> decisions(std::string_view request) const;  // AdminPages::decisions
   std::string metrics_page() const;
   std::string_view unready() const;  // why; empty: ready
   Control& control() { return control_; }

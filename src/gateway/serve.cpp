@@ -131,6 +131,8 @@ net::Task<std::expected<Admitted, NotAdmitted>> admit(Exchange& exchange, balanc
     const Duration loading = scheduler.loading_time(ticket.grant->node, submission.model, submission.now);
     if (loading > Duration{0}) exchange.loaded = exchange.loaded.value_or(Duration{0}) + loading;
     exchange.picked = ticket.grant->reason;
+    exchange.started = loop.now();
+    exchange.expected = ticket.grant->expected;
     co_return Admitted{{scheduler, loop, exchange.id, ticket.grant->node}, ticket.grant->context};
   }
   exchange.worker.forget(exchange.id);
@@ -139,6 +141,8 @@ net::Task<std::expected<Admitted, NotAdmitted>> admit(Exchange& exchange, balanc
   }
   const auto& start = std::get<balance::Start>(decision);
   exchange.picked = start.reason;
+  exchange.started = submission.now;
+  exchange.expected = start.expected;
   co_return Admitted{{scheduler, loop, exchange.id, start.node}, start.context};
 }
 
@@ -213,12 +217,15 @@ class Digits {
 // the stream lasts.
 [[gnu::noinline]] std::string head_for_client(Exchange& exchange, const http::ResponseHead& head,
                                               http::Framing framing) {
-  const auto queued = std::chrono::duration_cast<std::chrono::milliseconds>(exchange.queued).count();
-  const Digits queued_ms(static_cast<std::uint64_t>(queued)), context(exchange.context);
+  const auto in_ms = [](Duration time) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  };
+  const Digits queued_ms(in_ms(exchange.queued)), expected_ms(in_ms(exchange.expected)), context(exchange.context);
   OwnFields own = answer_fields(exchange);
   own.add("x-drover-node", exchange.node);
   own.add("x-drover-queue-ms", queued_ms.text());
   own.add("x-drover-picked", exchange.picked);
+  if (exchange.expected > Duration{0}) own.add("x-drover-estimate-ms", expected_ms.text());
   if (exchange.context != 0) own.add("x-drover-context", context.text());
   if (exchange.streams) own.add("X-Accel-Buffering", "no");
   std::string text = exchange.loop().take_string();
@@ -414,7 +421,8 @@ net::Task<std::expected<Begun, bool>> try_nodes(Exchange& exchange, const fleet:
                                     .affinity = affinity,
                                     .tenant = exchange.tenant,
                                     .priority = exchange.priority,
-                                    .prompt = prompt},
+                                    .prompt = prompt,
+                                    .name = exchange.request_id},
                                    options);
     if (!admitted) {
       if (admitted.error().kind == NotAdmitted::Kind::cancelled)

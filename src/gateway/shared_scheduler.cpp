@@ -72,13 +72,23 @@ void SharedScheduler::change(const std::function<void(balance::Scheduler&, balan
 }
 
 balance::Snapshot SharedScheduler::snapshot(Mono now) {
-  constexpr std::size_t kAtOnce = 4;  // nodes or models: workers wait for the lock meanwhile
+  constexpr std::size_t kAtOnce = 4;  // nodes, models or tenants: workers wait for the lock meanwhile
   balance::Snapshot snapshot;
   for (bool more = true; more;) {
     std::lock_guard lock(mutex_);
     more = scheduler_.add_to(snapshot, kAtOnce, now);
   }
   return snapshot;
+}
+
+balance::DecisionSearch SharedScheduler::decisions(std::string_view name) {
+  constexpr std::size_t kAtOnce = 16;  // records: workers wait for the lock meanwhile
+  balance::DecisionSearch search{.name = std::string(name)};
+  for (bool more = true; more;) {
+    std::lock_guard lock(mutex_);
+    more = scheduler_.look(search, kAtOnce);
+  }
+  return search;
 }
 
 void SharedScheduler::note_load(NodeId node, std::string_view model, Mono began, Mono ended) {

@@ -66,6 +66,8 @@ class SharedScheduler {
   // Called by the control loop.
   void change(const std::function<void(balance::Scheduler&, balance::Actions&)>& change);
   balance::Snapshot snapshot(Mono now);
+  // What is remembered about the request of this name (balance::DecisionSearch).
+  balance::DecisionSearch decisions(std::string_view name);
   // A load of ours has ended.
   void note_load(NodeId node, std::string_view model, Mono began, Mono ended);
 

@@ -92,7 +92,13 @@ Json status_json(const StatusFacts& facts, const std::vector<Control::NodeStatus
     if (model.waiting == 0 && model.in_flight == 0) continue;
     Json line{{"model", listed_name(fleet, model.model)}, {"waiting", model.waiting}, {"in_flight", model.in_flight}};
     if (model.oldest) line["oldest_s"] = seconds(now - *model.oldest);
+    if (model.wait) line["last_starts_in_s"] = seconds(*model.wait);
     queue.push_back(std::move(line));
+  }
+
+  Json tenants = Json::array();
+  for (const auto& tenant : snapshot.tenants) {
+    tenants.push_back({{"name", tenant.name}, {"weight", tenant.weight}, {"waiting", tenant.waiting}});
   }
 
   std::map<std::string, std::uint64_t> outcomes;
@@ -118,7 +124,8 @@ Json status_json(const StatusFacts& facts, const std::vector<Control::NodeStatus
                 {"in_flight", snapshot.in_flight},
                 {"retries", snapshot.retries},
                 {"retry_limit", snapshot.retry_limit},
-                {"models", std::move(queue)}}},
+                {"models", std::move(queue)},
+                {"tenants", std::move(tenants)}}},
               {"requests", {{"accepted", accepted}, {"ended", outcomes}}}};
 }
 

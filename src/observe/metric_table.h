@@ -23,6 +23,7 @@ enum class Metric : std::uint8_t {
   model_load,
   time_to_first_token,
   time_per_output_token,
+  estimate_ratio,
   tokens,
   reloads_avoided,
   fallbacks,

@@ -31,6 +31,12 @@ constexpr std::array<Duration, 15> kOutputTokenBounds = {
     milliseconds(50),  milliseconds(75),  milliseconds(100), milliseconds(150),  milliseconds(200),
     milliseconds(300), milliseconds(400), milliseconds(500), milliseconds(1000), milliseconds(2500)};
 
+// Ratios, of which a second stands for 1: as far off in either direction, and what is right within a tenth.
+constexpr std::array<Duration, 10> kRatioBounds = {
+    milliseconds(250),  milliseconds(500),  milliseconds(670),  milliseconds(800),  milliseconds(900),
+    milliseconds(1100), milliseconds(1250), milliseconds(1500), milliseconds(2000), milliseconds(4000)};
+constexpr double kLargestRatio = 1e6;
+
 // A series of drover_requests_total in one number that is never 0.
 constexpr unsigned kOutcomeBits = 3, kStatusBits = 10, kDialectBits = 2, kNodeBits = 12;
 
@@ -76,7 +82,15 @@ ModelSeries::ModelSeries(std::uint16_t model_label)
       queue_wait(kLongBounds),
       load(kLongBounds),
       first_token(kFirstTokenBounds),
-      output_token(kOutputTokenBounds) {}
+      output_token(kOutputTokenBounds),
+      wait_ratio(kRatioBounds),
+      answer_ratio(kRatioBounds) {}
+
+void observe_ratio(Histogram& histogram, Duration took, Duration expected) {
+  if (expected <= Duration{0}) return;
+  const double ratio = std::min(seconds(took) / seconds(expected), kLargestRatio);
+  histogram.observe(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(ratio)));
+}
 
 LabelSet::LabelSet(std::size_t most) : most_(most), names_{std::string(kOther)} {}
 
@@ -199,6 +213,7 @@ class Metrics::Scrape {
     model_histogram(Metric::model_load, &ModelSeries::load);
     model_histogram(Metric::time_to_first_token, &ModelSeries::first_token);
     model_histogram(Metric::time_per_output_token, &ModelSeries::output_token);
+    estimates();
     tokens();
     by_model(Metric::reloads_avoided, &ModelSeries::reloads_avoided);
     by_model(Metric::fallbacks, &ModelSeries::fallbacks);
@@ -261,23 +276,34 @@ class Metrics::Scrape {
 
   void model_histogram(Metric metric, Histogram ModelSeries::* member) {
     out_.begin(metric);
-    for (std::size_t label = 0; label < models_.size(); ++label) {
-      std::vector<std::uint64_t> counts;
-      std::vector<double> bounds;
-      std::uint64_t sum_ns = 0;
-      for (const auto& shard : shards_) {
-        const ModelSeries* series = shard->model_at(label);
-        if (series == nullptr) continue;
-        const Histogram& histogram = series->*member;
-        if (bounds.empty()) {
-          for (const Duration bound : histogram.bounds()) bounds.push_back(seconds(bound));
-          counts.resize(bounds.size() + 1);
-        }
-        for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += histogram.count(i);
-        sum_ns += histogram.sum_ns();
+    for (std::size_t label = 0; label < models_.size(); ++label) histogram({models_[label]}, label, member);
+  }
+
+  // One series: what the shards have seen of the model, if they have seen anything.
+  void histogram(std::initializer_list<std::string_view> labels, std::size_t model, Histogram ModelSeries::* member) {
+    std::vector<std::uint64_t> counts;
+    std::vector<double> bounds;
+    std::uint64_t sum_ns = 0;
+    for (const auto& shard : shards_) {
+      const ModelSeries* series = shard->model_at(model);
+      if (series == nullptr) continue;
+      const Histogram& histogram = series->*member;
+      if (bounds.empty()) {
+        for (const Duration bound : histogram.bounds()) bounds.push_back(seconds(bound));
+        counts.resize(bounds.size() + 1);
       }
-      const bool seen = std::any_of(counts.begin(), counts.end(), [](std::uint64_t count) { return count != 0; });
-      if (seen) out_.histogram({models_[label]}, bounds, counts, static_cast<double>(sum_ns) * 1e-9);
+      for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += histogram.count(i);
+      sum_ns += histogram.sum_ns();
+    }
+    const bool seen = std::any_of(counts.begin(), counts.end(), [](std::uint64_t count) { return count != 0; });
+    if (seen) out_.histogram(labels, bounds, counts, static_cast<double>(sum_ns) * 1e-9);
+  }
+
+  void estimates() {
+    out_.begin(Metric::estimate_ratio);
+    for (std::size_t label = 0; label < models_.size(); ++label) {
+      histogram({models_[label], "wait"}, label, &ModelSeries::wait_ratio);
+      histogram({models_[label], "answer"}, label, &ModelSeries::answer_ratio);
     }
   }
 

@@ -39,12 +39,18 @@ struct ModelSeries {
   Histogram load;
   Histogram first_token;   // from the arrival of the request to its first token
   Histogram output_token;  // the mean time of one output token after the first, per request
+  // What it took by what was expected, of which a second stands for 1: of the wait for a slot, and of the answer, from
+  // the start on the node to its end. By observe_ratio().
+  Histogram wait_ratio;
+  Histogram answer_ratio;
   Counter prompt_tokens;
   Counter cached_tokens;  // of the prompt's
   Counter completion_tokens;
   Counter reloads_avoided;
   Counter fallbacks;  // from this model
 };
+
+void observe_ratio(Histogram& histogram, Duration took, Duration expected);
 
 struct NodeSeries {
   explicit NodeSeries(std::uint16_t node_label) : label(node_label) {}

@@ -77,7 +77,8 @@ TEST(MetricTable, keeps_to_the_conventions) {
     EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
     EXPECT_TRUE(metric.name.starts_with("drover_")) << metric.name;
     EXPECT_EQ(metric.name.ends_with("_total"), metric.kind == MetricKind::counter) << metric.name;
-    if (metric.kind == MetricKind::histogram) EXPECT_TRUE(metric.name.ends_with("_seconds")) << metric.name;
+    const bool has_unit = metric.name.ends_with("_seconds") || metric.name.ends_with("_ratio");
+    if (metric.kind == MetricKind::histogram) EXPECT_TRUE(has_unit) << metric.name;
     EXPECT_TRUE(metric.help.ends_with('.')) << metric.name;
     EXPECT_EQ(&spec(metric.metric), &metric);
   }
@@ -129,6 +130,28 @@ TEST(Scrape, adds_up_the_shards) {
   EXPECT_EQ(value(R"(drover_client_disconnects_total{phase="queued"})"), 1);
   EXPECT_EQ(value(R"(drover_stream_truncated_total{cause="reset"})"), 2);
   EXPECT_EQ(value("drover_connections_open"), 4);
+}
+
+TEST(Scrape, shows_how_far_off_estimates_were) {
+  Metrics metrics(1);
+  ModelSeries& model = metrics.shard(0).model("a");
+  observe_ratio(model.wait_ratio, 3s, 2s);
+  observe_ratio(model.wait_ratio, 0s, 2s);
+  observe_ratio(model.answer_ratio, 2s, 2s);
+  observe_ratio(model.answer_ratio, 2s, 0s);  // nothing was expected
+  observe_ratio(model.answer_ratio, 9000h, 1ns);
+  const Page page = scrape(metrics);
+  const auto at_most = [&](std::string_view part, std::string_view bound) {
+    return page.samples.at(
+        fmt::format("drover_estimate_ratio_bucket{{model=\"a\",part=\"{}\",le=\"{}\"}}", part, bound));
+  };
+  EXPECT_EQ(at_most("wait", "0.25"), 1);
+  EXPECT_EQ(at_most("wait", "1.25"), 1);
+  EXPECT_EQ(at_most("wait", "1.5"), 2);
+  EXPECT_EQ(at_most("answer", "0.9"), 0);
+  EXPECT_EQ(at_most("answer", "1.1"), 1);
+  EXPECT_EQ(at_most("answer", "4"), 1);
+  EXPECT_EQ(at_most("answer", "+Inf"), 2);
 }
 
 TEST(Scrape, shows_the_gauges_it_is_given) {

@@ -8,6 +8,8 @@
 namespace drover::replay {
 namespace {
 
+constexpr double kShortWait = 1;  // second: of a shorter wait nobody minds how far off it was told
+
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // As the load tool counts it, so that one goal means the same to both.
@@ -83,7 +85,7 @@ Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std:
     waited.push_back(std::max(0.0, seconds(begun - request.arrived - request.usage.prompt_time)));
     if (request.told && request.started > request.arrived) {
       const double wait = seconds(request.started - request.arrived);
-      told.push_back(std::abs(seconds(*request.told) - wait) / wait);
+      told.push_back(std::abs(seconds(*request.told) - wait) / std::max(wait, kShortWait));
     }
     if (const auto time = outcome.time_per_token()) each.push_back(seconds(*time));
   }

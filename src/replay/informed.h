@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "balance/estimate.h"
 #include "engine/step.h"
 #include "replay/ideal_cache.h"
 #include "replay/router.h"
@@ -59,7 +60,7 @@ class Informed final : public Router {
   struct Estimate {
     State state;
     double wait, load, work, saved, harm;
-    double cost() const { return wait + load + work + harm; }
+    double cost() const { return balance::kWaitPrice * wait + load + work + harm; }
   };
   struct Waiting {
     std::size_t request;
