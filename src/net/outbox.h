@@ -28,8 +28,10 @@ class Outbox {
 
   // Of `size` bytes in all, at most kLargest. `sender` must live until flush().
   void add(Sender& sender, std::span<const std::string_view> pieces, std::size_t size) {
+    char* end = end_;  // a local: what is written to bytes could be a member, to the compiler
+    for (const std::string_view piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
+    end_ = end;
     letters_[count_++] = {&sender, size};
-    for (const std::string_view piece : pieces) end_ = std::copy(piece.begin(), piece.end(), end_);
     if (count_ == kMost) flush();
   }
 

@@ -10,10 +10,7 @@ namespace drover::net {
 Stream::~Stream() { CHECK(reader_ == nullptr && writer_ == nullptr && watcher_ == nullptr); }
 
 std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> pieces) {
-  if (unsent() == 0 && !broken_ && put_off(pieces)) {
-    last_progress_ = loop().now();
-    return {};
-  }
+  if (unsent() == 0 && !broken_ && put_off(pieces)) return {};
   send_put_off();
   return send(pieces);
 }
@@ -105,7 +102,6 @@ void Stream::WriteSome::attach(Flow& flow) {
 bool Stream::WriteSome::step(Flow& flow) {
   if (stream_.unsent() == 0 && !stream_.broken_ && stream_.put_off(pieces_)) {
     result_ = size_;
-    stream_.last_progress_ = stream_.loop().now();
     return true;
   }
   if (!tried_ && size_ <= kMostGivesWay && flow.loop().others_follow()) return false;
