@@ -18,6 +18,9 @@ constexpr double kWantedAgain = 600;
 // And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
 // high load; with more, slow nodes are used that had better have loaded.
 constexpr double kChain = 10;
+// Each answer that is written on a node makes a load there as bad as so many more: it shows that the node is wanted for
+// what it holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
+constexpr double kInUse = 2;
 
 double load_time(const Runner& runner, const Lane& lane) {
   return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
@@ -81,7 +84,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono
       prices.others = std::max(0.0, prices.others - 1);
     }
   } else if (readiness == Readiness::cold) {
-    prices.load = load_time(runner, lane);
+    prices.load = load_time(runner, lane) * (1 + kInUse * static_cast<double>(node.in_flight));
     follows_habits |= !runner.load_time.known();
     if (node.full()) prices.load += eviction(node, now);
   }

@@ -157,6 +157,9 @@ struct Outcome {
   ErrorCode code = ErrorCode::closed;  // unless ok or client_cancelled
   int status = 0;                      // the node's, if it answered: a refusal below 500 is the request's fault
   bool reused_connection = false;      // a pooled connection had gone stale: no failure of the node
+  // Tokens of the prompt, and of the answer so far, where they are known: durations, if there are any, tell them, too.
+  std::optional<std::uint64_t> prompt_tokens{};
+  std::optional<std::uint64_t> answer_tokens{};
 };
 
 // How a load ended.

@@ -380,6 +380,24 @@ TEST(SchedulerTenants, with_work_waiting_are_served_alike) {
   EXPECT_NEAR(served[0] / served[1], 1, 0.1) << served[0] << " and " << served[1];
 }
 
+// As of OpenAI's routes, whose answers tell no durations.
+TEST(SchedulerTenants, owe_what_was_counted_where_the_node_does_not_say_what_it_took) {
+  Fleet fleet(by_counts());
+  fleet.node(0, 1);
+  fleet.has(0, {"a*"});
+  std::uint64_t running = 1;
+  fleet.submit(of(fleet.ask(running, "a"), "long"));
+  for (std::uint64_t id = 2; id <= 40; ++id) fleet.submit(of(fleet.ask(id, "a"), id % 2 == 0 ? "short" : "long"));
+  std::size_t longs = 0;
+  for (int end = 0; end < 20; ++end) {
+    const bool is_long = running % 2 == 1;
+    longs += is_long;
+    fleet.ends(running, 0, {.prompt_tokens = 10, .answer_tokens = is_long ? 995 : 95});
+    running = std::stoull(fleet.said().substr(6));
+  }
+  EXPECT_EQ(longs, 2U) << "one long answer is ten short ones";
+}
+
 TEST(SchedulerTenants, do_not_learn_of_each_others_prompts_where_the_settings_say_so) {
   const auto second_goes_to = [](bool apart) {
     SchedulerSettings settings;

@@ -6,10 +6,23 @@
 namespace drover::balance {
 namespace {
 
-std::uint64_t key_of(std::uint64_t hash, std::uint64_t salt) {
-  const std::uint64_t key = hash ^ (salt * 0x9e3779b97f4a7c15ULL);
-  return key == 0 ? 1 : key;
+// The mark of any prompt behind that one, by links of the chain.
+constexpr std::size_t mark_behind(std::size_t mark) {
+  return mark + (mark < PrefixIndex::kClose ? PrefixIndex::kStride : PrefixIndex::kWideStride);
 }
+
+// A prompt is marked where all are, and where it ends.
+template <typename Visit>
+void for_each_mark(std::size_t links, Visit visit) {
+  const std::size_t end = links - links % PrefixIndex::kStride;
+  for (std::size_t before = 0; before < end;) {
+    const std::size_t mark = std::min(mark_behind(before), end);
+    visit(mark, before);
+    before = mark;
+  }
+}
+
+constexpr double bytes_up_to(std::size_t mark) { return static_cast<double>(mark * kPrefixBlock); }
 
 }  // namespace
 
@@ -21,46 +34,98 @@ CacheId PrefixIndex::new_cache() {
   return static_cast<CacheId>(caches_.size() - 1);
 }
 
-PrefixIndex::Entry* PrefixIndex::find(std::uint64_t key) {
-  if (buckets_.empty()) return nullptr;
-  Bucket& bucket = buckets_[key & (size_ - 1)];
-  const auto entry = std::ranges::find(bucket, key, &Entry::key);
-  return entry == bucket.end() ? nullptr : &*entry;
+PrefixIndex::Key PrefixIndex::key_of(std::uint64_t hash, std::uint64_t salt) const {
+  const std::uint64_t key = hash ^ (salt * 0x9e3779b97f4a7c15ULL);
+  return {key & (size_ - 1), std::max(kEmpty + 1, static_cast<std::uint32_t>(key >> 32))};
 }
 
-PrefixIndex::Entry& PrefixIndex::find_or_insert(std::uint64_t key) {
-  if (Entry* entry = find(key)) return *entry;
-  Bucket& bucket = buckets_[key & (size_ - 1)];
-  Entry& oldest = *std::ranges::max_element(
-      bucket, {}, [&](const Entry& entry) { return entry.key == 0 ? std::uint64_t{1} << 32 : notes_ - entry.used; });
-  oldest = {.key = key};
-  return oldest;
+bool PrefixIndex::is_held(const Entry& entry, CacheId id) {
+  return std::ranges::any_of(entry.holders, [id](const Holder& holder) { return holder.cache == id; });
+}
+
+// Which of a bucket's entries has the tag; kWays: none.
+std::size_t PrefixIndex::way_of(const Bucket& bucket, std::uint32_t tag) {
+  std::uint32_t ways = 1U << kWays;
+  for (std::size_t way = 0; way < kWays; ++way) ways |= (bucket.tags[way] == tag ? 1U : 0U) << way;
+  return static_cast<std::size_t>(std::countr_zero(ways));
+}
+
+const PrefixIndex::Entry* PrefixIndex::find(Key key) const {
+  if (buckets_.empty()) return nullptr;
+  const Bucket& bucket = buckets_[key.bucket];
+  const std::size_t way = way_of(bucket, key.tag);
+  return way == kWays ? nullptr : &bucket.entries[way];
+}
+
+PrefixIndex::Noted PrefixIndex::find_or_insert(Key key) {
+  Bucket& bucket = buckets_[key.bucket];
+  std::size_t way = way_of(bucket, key.tag);
+  const bool is_new = way == kWays;
+  if (is_new) {
+    way = way_of(bucket, kEmpty);
+    if (way == kWays) way = oldest_way(bucket);
+    bucket.tags[way] = key.tag;
+    __builtin_prefetch(&bucket.entries[way], 1);
+  }
+  bucket.used[way] = notes_;
+  return {&bucket.entries[way], is_new};
+}
+
+// By arithmetic: a branch could only be guessed.
+std::size_t PrefixIndex::oldest_way(const Bucket& bucket) const {
+  std::uint64_t oldest = 0;
+  for (std::size_t way = 0; way < kWays; ++way) {
+    oldest = std::max(oldest, std::uint64_t{notes_ - bucket.used[way]} << 32 | way);
+  }
+  return oldest % kWays;
+}
+
+void PrefixIndex::hold(Entry& entry, CacheId id) {
+  auto holder = std::ranges::find_if(entry.holders,
+                                     [&](const Holder& other) { return other.cache == id || other.cache == kNoCache; });
+  if (holder == entry.holders.end()) {
+    entry.everywhere = true;
+    // Of these the one where most has been read since.
+    holder = std::ranges::max_element(entry.holders, {},
+                                      [&](const Holder& other) { return caches_[other.cache].read - other.read; });
+  }
+  *holder = {.cache = id, .read = caches_[id].read};
+}
+
+void PrefixIndex::found_up_to(const Entry& entry, std::size_t mark, std::size_t before) {
+  for (const Holder& holder : entry.holders) {
+    if (holder.cache == kNoCache) break;
+    Cache& cache = caches_[holder.cache];
+    if (cache.look_up != look_ups_) {
+      cache.look_up = look_ups_;
+      cache.found = {};
+    }
+    // A mark before this one has forgotten it.
+    if (std::max(cache.found.read, everywhere_) < bytes_up_to(before)) continue;
+    cache.found.read = bytes_up_to(mark);
+    cache.found.since = cache.read - holder.read;
+    if (cache.found.since <= cache.capacity) cache.found.bytes = cache.found.read;
+  }
+  if (entry.everywhere) everywhere_ = bytes_up_to(mark);
 }
 
 bool PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt) {
   ++look_ups_;
   everywhere_ = 0;
-  double bytes = 0;
-  for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {
-    const Entry* entry = find(key_of(prefix[i], salt));
+  const auto find_mark = [&](std::size_t mark) { return find(key_of(prefix[mark - 1], salt)); };
+  std::size_t known = 0;
+  std::size_t next = mark_behind(known);
+  for (; next <= prefix.size(); next = mark_behind(known)) {
+    const Entry* const entry = find_mark(next);
     if (entry == nullptr) break;
-    const double before = bytes;
-    bytes += kEntryBytes;
-    for (const Holder& holder : entry->holders) {
-      if (holder.cache == kNoCache) break;
-      Cache& cache = caches_[holder.cache];
-      if (cache.look_up != look_ups_) {
-        cache.look_up = look_ups_;
-        cache.found = {};
-      }
-      if (std::max(cache.found.read, everywhere_) < before) continue;  // an entry before this one has forgotten it
-      cache.found.read = bytes;
-      cache.found.since = cache.read - holder.read;
-      if (cache.found.since <= cache.capacity) cache.found.bytes = bytes;
-    }
-    if (entry->everywhere) everywhere_ = bytes;
+    found_up_to(*entry, next, known);
+    known = next;
   }
-  return bytes > 0;
+  // A prompt may have ended before the next mark.
+  for (std::size_t end = known + kStride; end < next && end <= prefix.size(); end += kStride) {
+    if (const Entry* const entry = find_mark(end)) found_up_to(*entry, end, known);
+  }
+  return known > 0;
 }
 
 PrefixIndex::Found PrefixIndex::found(CacheId id) const {
@@ -71,28 +136,24 @@ PrefixIndex::Found PrefixIndex::found(CacheId id) const {
 }
 
 void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::uint64_t salt) {
-  const auto is_here = [&](const Holder& holder) { return holder.cache == id; };
   if (prefix.size() < kStride) return;
   ++notes_;
   if (buckets_.empty()) prepare();
-  // What is new counts as read before any of the prompt is marked: all of it is equally old then.
+  // Each of these is far away in memory: asked for at once, they come together.
+  for_each_mark(prefix.size(), [&](std::size_t mark, std::size_t) {
+    __builtin_prefetch(&buckets_[key_of(prefix[mark - 1], salt).bucket], 1);
+  });
+  noted_.clear();
   Cache& cache = caches_[id];
-  for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {
-    const Entry* entry = find(key_of(prefix[i], salt));
-    if (entry == nullptr || std::ranges::none_of(entry->holders, is_here)) ++cache.read;
-  }
-  for (std::size_t i = kStride - 1; i < prefix.size(); i += kStride) {
-    Entry& entry = find_or_insert(key_of(prefix[i], salt));
-    entry.used = notes_;
-    auto holder = std::ranges::find_if(
-        entry.holders, [&](const Holder& other) { return other.cache == id || other.cache == kNoCache; });
-    if (holder == entry.holders.end()) {
-      entry.everywhere = true;
-      // Of these the one where most has been read since.
-      holder = std::ranges::max_element(entry.holders, {},
-                                        [&](const Holder& other) { return caches_[other.cache].read - other.read; });
-    }
-    *holder = {.cache = id, .read = cache.read};
+  for_each_mark(prefix.size(), [&](std::size_t mark, std::size_t before) {
+    const Noted noted = find_or_insert(key_of(prefix[mark - 1], salt));
+    if (noted.is_new || !is_held(*noted.entry, id)) cache.read += static_cast<std::uint32_t>((mark - before) / kStride);
+    noted_.push_back(noted);
+  });
+  // Behind all that counts as read, so that no part of the prompt is older than another.
+  for (const auto [entry, is_new] : noted_) {
+    if (is_new) *entry = {};
+    hold(*entry, id);
   }
 }
 

@@ -2,12 +2,15 @@
 // Who has read which beginnings of prompts, and what of it is likely to be in a prompt cache still.
 //
 // A prompt is a chain of hashes (Prompt::prefix), so one hash stands for all of the prompt up to it. The index keeps
-// every kStride-th of them with the runners that read that far. A runner's cache is taken for a memory of so many
-// entries, least recently used out first: a beginning is in it as long as fewer have been read there since (R. Mattson
-// and others: Evaluation techniques for storage hierarchies, 1970, whose stack distance this is). How many, nobody
-// says: each answer that tells what was found corrects it.
+// some of them, the marks of a prompt, with the runners that read that far: many at its beginning, where most prompts
+// that have anything in common part, fewer behind that, and its end, where the next turn of a conversation goes on. A
+// runner's cache is taken for a memory of so many KiB of prompt, least recently used out first: a beginning is in it as
+// long as less has been read there since (R. Mattson and others: Evaluation techniques for storage hierarchies, 1970,
+// whose stack distance this is). How much, nobody says: each answer that tells what was found corrects it.
 //
-// The index itself is a table of fixed size: buckets of kWays entries, of which the least recently used gives way.
+// The index itself is a table of fixed size: buckets of kWays entries, of which the least recently used gives way. What
+// is compared of a bucket lies in one line of the processor's cache, and so does what an entry says: nearly each is a
+// miss, and all are made under the scheduler's lock.
 
 #include <array>
 #include <cstddef>
@@ -25,14 +28,16 @@ inline constexpr CacheId kNoCache = 0;
 
 class PrefixIndex {
  public:
-  static constexpr std::size_t kStride = 4;  // links of the chain an entry
-  static constexpr double kEntryBytes = static_cast<double>(kStride * kPrefixBlock);
-  static constexpr std::size_t kHolders = 8;  // of an entry; what more runners than these have read is everywhere
+  static constexpr std::size_t kStride = 4;       // links of the chain from a mark to the next: a KiB
+  static constexpr std::size_t kWideStride = 16;  // and behind the first kClose links
+  static constexpr std::size_t kClose = 32;
+  static constexpr double kStrideBytes = static_cast<double>(kStride * kPrefixBlock);
+  static constexpr std::size_t kHolders = 7;  // of an entry; what more runners than these have read is everywhere
   static constexpr std::size_t kWays = 8;     // entries of a bucket
-  static constexpr std::uint32_t kFirstGuess = 1024;  // entries that a cache holds, until answers tell
+  static constexpr std::uint32_t kFirstGuess = 1024;  // KiB that a cache holds, until answers tell
   static constexpr std::uint32_t kLeast = 16;         // and what is believed of the worst
 
-  // `entries`: rounded up to a power of two; 80 bytes each.
+  // `entries`: rounded up to a power of two; 72 bytes each.
   explicit PrefixIndex(std::size_t entries);
 
   // Takes the memory now; else the first prompt does, which takes a millisecond then.
@@ -42,47 +47,67 @@ class PrefixIndex {
   // What a cache is thought to have of a prompt.
   struct Found {
     double bytes = 0;  // likely to be there
-    // Read there once, whether it is there still or not, and how many entries were read there since: to learn from.
+    // Read there once, whether it is there still or not, and how many KiB were read there since: to learn from.
     double read = 0;
     std::uint32_t since = 0;
   };
   // Looks a prompt up for all caches at once. `salt`: prompts of different ones have nothing in common. Holds until the
-  // next call. False: nobody has read any of it. Cost: O(entries of the prompt that are known).
+  // next call. False: nobody has read any of it. Cost: O(marks of the prompt that are known).
   bool look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt);
   // What the last look-up found.
   Found found(CacheId cache) const;
 
-  // The cache reads this prompt now. Cost: O(entries of the prompt).
+  // The cache reads this prompt now. Cost: O(marks of the prompt), of which 64 KiB have 22.
   void note(CacheId cache, std::span<const std::uint64_t> prefix, std::uint64_t salt);
   // What an answer said: so many bytes of the prompt were in the cache, where `found` had been expected.
   void learn(CacheId cache, const Found& found, double cached_bytes);
-  std::uint32_t capacity(CacheId cache) const { return caches_[cache].capacity; }  // entries
+  std::uint32_t capacity(CacheId cache) const { return caches_[cache].capacity; }  // KiB
 
  private:
+  static constexpr std::uint32_t kEmpty = 0;  // the tag of an entry that is free
+
   struct Holder {
     CacheId cache = kNoCache;
     std::uint32_t read = 0;  // Cache::read when it read this last
   };
-  struct Entry {
-    std::uint64_t key = 0;   // 0: empty
-    std::uint32_t used = 0;  // by which note() last
-    bool everywhere = false;
+  struct alignas(64) Entry {
     std::array<Holder, kHolders> holders{};  // the first ones
+    bool everywhere = false;
   };
-  using Bucket = std::array<Entry, kWays>;
+  struct alignas(64) Bucket {
+    std::array<std::uint32_t, kWays> tags{};  // of the hash what does not say which bucket
+    std::array<std::uint32_t, kWays> used{};  // by which note() last
+    std::array<Entry, kWays> entries{};
+  };
   struct Cache {
-    std::uint32_t read = 0;  // entries that were new to it
+    std::uint32_t read = 0;  // KiB that were new to it
     std::uint32_t capacity = kFirstGuess;
     std::uint64_t look_up = 0;  // which one filled `found`
     Found found{};
   };
+  // Where the entry of a mark belongs.
+  struct Key {
+    std::size_t bucket;
+    std::uint32_t tag;
+  };
+  struct Noted {
+    Entry* entry;
+    bool is_new;  // what it says is of another prompt still
+  };
 
-  Entry* find(std::uint64_t key);
-  Entry& find_or_insert(std::uint64_t key);
+  Key key_of(std::uint64_t hash, std::uint64_t salt) const;
+  const Entry* find(Key key) const;
+  Noted find_or_insert(Key key);
+  void hold(Entry& entry, CacheId id);
+  void found_up_to(const Entry& entry, std::size_t mark, std::size_t before);
+  std::size_t oldest_way(const Bucket& bucket) const;
+  static std::size_t way_of(const Bucket& bucket, std::uint32_t tag);
+  static bool is_held(const Entry& entry, CacheId id);
 
   std::size_t size_;             // buckets
   std::vector<Bucket> buckets_;  // none until the first prompt
   std::vector<Cache> caches_;    // by id; the first is nobody's
+  std::vector<Noted> noted_;     // the marks of the prompt that note() is at
   std::uint64_t look_ups_ = 0;
   std::uint32_t notes_ = 0;
   double everywhere_ = 0;  // bytes of it that the last look-up found

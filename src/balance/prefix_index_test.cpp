@@ -5,19 +5,20 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/random.h"
+
 namespace drover::balance {
 namespace {
 
 using Chain = std::vector<std::uint64_t>;
 
-// A prompt of so many entries. Those of one `text` begin alike.
-Chain prompt(std::uint64_t text, std::size_t entries) {
-  Chain chain(entries * PrefixIndex::kStride);
-  for (std::size_t i = 0; i < chain.size(); ++i) chain[i] = (text * 1'000'000 + i) * 0x9e3779b97f4a7c15ULL + 1;
-  std::ranges::transform(chain, chain.begin(), [](std::uint64_t hash) { return hash ^ hash >> 32; });
+// A prompt of so many KiB. Those of one `text` begin alike.
+Chain prompt(std::uint64_t text, std::size_t size) {
+  Chain chain(size * PrefixIndex::kStride);
+  for (std::size_t i = 0; i < chain.size(); ++i) chain[i] = Random(text * 1'000'000 + i).next();
   return chain;
 }
-constexpr double bytes(double entries) { return entries * PrefixIndex::kEntryBytes; }
+constexpr double bytes(double size) { return size * PrefixIndex::kStrideBytes; }
 
 struct Index {
   double found(CacheId cache, const Chain& chain, std::uint64_t salt = 0) {
@@ -38,6 +39,44 @@ TEST(PrefixIndex, knows_who_has_read_how_much_of_a_prompt) {
   EXPECT_EQ(index.found(index.b, prompt(1, 1)), bytes(1));
   EXPECT_EQ(index.found(index.a, prompt(2, 9)), 0);
   EXPECT_EQ(index.found(kNoCache, prompt(1, 9)), 0);
+}
+
+// Up to so many KiB as one text, then as another.
+Chain parted(std::size_t where, std::size_t size) {
+  Chain chain = prompt(1, size);
+  const Chain other = prompt(2, size);
+  std::copy(other.begin() + static_cast<std::ptrdiff_t>(where * PrefixIndex::kStride), other.end(),
+            chain.begin() + static_cast<std::ptrdiff_t>(where * PrefixIndex::kStride));
+  return chain;
+}
+
+TEST(PrefixIndex, knows_less_exactly_where_prompts_part_that_are_alike_for_long) {
+  Index index;
+  index.index.note(index.a, prompt(1, 30), 0);
+  EXPECT_EQ(index.found(index.a, parted(7, 30)), bytes(7));
+  EXPECT_EQ(index.found(index.a, parted(8, 30)), bytes(8));
+  EXPECT_EQ(index.found(index.a, parted(15, 30)), bytes(12));
+  EXPECT_EQ(index.found(index.a, parted(16, 30)), bytes(16));
+}
+
+TEST(PrefixIndex, knows_where_a_prompt_ended_that_another_goes_on_from) {
+  Index index;
+  for (const std::size_t end : {13U, 14U}) index.index.note(index.a, prompt(1, end), 0);
+  index.index.note(index.b, prompt(1, 15), 0);
+  EXPECT_EQ(index.found(index.a, prompt(1, 30)), bytes(14));
+  EXPECT_EQ(index.found(index.b, prompt(1, 30)), bytes(15));
+  EXPECT_EQ(index.found(index.b, prompt(1, 15)), bytes(15)) << "the same once more";
+  EXPECT_EQ(index.found(index.a, parted(13, 30)), bytes(13));
+}
+
+TEST(PrefixIndex, has_few_entries_for_a_long_prompt) {
+  PrefixIndex index(64);
+  const CacheId cache = index.new_cache();
+  index.note(cache, prompt(1, 64), 0);
+  for (std::uint64_t text = 2; text <= 3; ++text) index.note(cache, prompt(text, 1), 0);
+  index.look_up(prompt(1, 64), 0);
+  EXPECT_EQ(index.found(cache).bytes, bytes(64));
+  EXPECT_EQ(index.found(cache).since, 2U) << "each KiB counts, marked or not";
 }
 
 TEST(PrefixIndex, keeps_apart_what_has_another_salt) {

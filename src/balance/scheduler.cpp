@@ -88,14 +88,18 @@ std::optional<Why> queue_full(const Dispatcher& dispatcher, const Submission& su
   return std::nullopt;
 }
 
-// What an attempt put on its tenant's account (served_tokens). What the node did not say is the part of the expected
-// tokens for which there was time; a node's failure is not the tenant's.
+// What an attempt put on its tenant's account (served_tokens). What nobody counted is the part of the expected tokens
+// for which there was time; a node's failure is not the tenant's.
 double tokens_taken(const Request& request, const Outcome& outcome, const std::optional<NodeDurations>& durations,
                     Mono now) {
   if (durations) {
     return served_tokens(static_cast<double>(durations->prompt_tokens), static_cast<double>(durations->eval_tokens));
   }
   if (outcome.kind == Outcome::Kind::node_failed) return 0;
+  if (outcome.answer_tokens) {
+    const auto prompt = outcome.prompt_tokens ? static_cast<double>(*outcome.prompt_tokens) : work_of(request).prompt;
+    return served_tokens(prompt, static_cast<double>(*outcome.answer_tokens));
+  }
   const double expected = seconds(request.expected_end - request.started);
   const double part = expected <= 0 ? 1 : std::min(1.0, seconds(now - request.started) / expected);
   return part * request.tokens;
@@ -175,14 +179,6 @@ void Scheduler::observe_gpu(NodeId id, GpuLoad load, Mono now) {
 bool Scheduler::try_node(NodeId id, Mono now, Actions& actions) {
   const auto found = dispatcher_->nodes.find(id);
   return found != dispatcher_->nodes.end() && dispatcher_->start_trial(found->second, now, actions);
-}
-
-void Scheduler::load_saturated(NodeId id, Mono now, Actions& actions) {
-  const auto found = dispatcher_->nodes.find(id);
-  if (found == dispatcher_->nodes.end()) return;
-  found->second.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
-  found->second.changed();
-  dispatcher_->dispatch_node(found->second, now, actions);
 }
 
 // ---- requests
@@ -286,7 +282,9 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
     if (outcome.code == ErrorCode::server_busy) {
       node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
     }
-    if (outcome.code == ErrorCode::runner_died) {
+    // Only a request that needs a load meets a full load queue: if nobody else is served there, the model has gone.
+    const bool is_gone = outcome.code == ErrorCode::server_busy && runner.in_flight == 1;
+    if (outcome.code == ErrorCode::runner_died || is_gone) {
       node.set_resident(runner, false);
       runner.known_at = now;
     }

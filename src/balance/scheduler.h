@@ -56,11 +56,10 @@ class Scheduler {
   void observe_gpu(NodeId node, GpuLoad load, Mono now);
   // Begins a Trial there, whatever its health. False: it is offline, or no model in its memory has a free slot.
   bool try_node(NodeId node, Mono now, Actions& actions);
-  // 'server busy': its load queue is full. No loads there for a while; its warm models go on.
-  void load_saturated(NodeId node, Mono now, Actions& actions);
 
   Decision submit(const Submission& submission, Actions& actions);
   // The attempt on `node` ended: frees the slot, judges the node, learns its slots. `durations`: of the final frame.
+  // After a 'server busy' its load queue is full: no loads there for a while; its warm models go on.
   void finished(RequestId request, NodeId node, const Outcome& outcome, const std::optional<NodeDurations>& durations,
                 Mono now, Actions& actions);
   // The client left while it waited: out of the line, or, if a grant is already on its way, its slot is free again and

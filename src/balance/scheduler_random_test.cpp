@@ -128,8 +128,6 @@ class Observer {
       add_node(node);
       probe(node, true);
       poll(node);
-    } else if (dice < 920) {
-      scheduler_.load_saturated(NodeId{node}, now_, actions_);
     } else if (dice < 925) {
       settings_.policy = random_.chance(0.5) ? PolicyKind::round_robin : PolicyKind::least_connections;
       scheduler_.update_settings(settings_);

@@ -387,6 +387,22 @@ TEST(Scheduler, row_11_a_busy_load_queue_stops_loads_but_not_warm_models) {
   EXPECT_EQ(fleet.said(), "load 2: a on 0");
 }
 
+TEST(Scheduler, row_11_a_busy_load_queue_shows_that_a_model_is_warm_no_more) {
+  Fleet fleet;
+  fleet.node(0, 2);
+  fleet.has(0, {"a*", "b*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.fails(2, 0, ErrorCode::server_busy);
+  EXPECT_EQ(fleet.submit(3, "a"), "on 0 (only_one)") << "the first one is served there";
+  fleet.ends(3, 0);
+  fleet.fails(1, 0, ErrorCode::server_busy);
+  EXPECT_EQ(fleet.submit(4, "a"), "queued 1");
+  EXPECT_EQ(fleet.submit(5, "b"), "on 0 (only_one)");
+  fleet.passes(seconds(10));
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+}
+
 TEST(Scheduler, row_111_a_failed_load_is_tried_on_another_node) {
   Fleet fleet;
   for (std::uint64_t id = 0; id < 2; ++id) {

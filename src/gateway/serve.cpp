@@ -237,6 +237,14 @@ class Digits {
   return text;
 }
 
+// What the request took, for its tenant's account: a stream carries about a token a message, whoever does not count.
+void note_tokens(const Exchange& exchange, Slot& slot) {
+  slot.durations = durations_of(exchange.metrics);
+  slot.outcome.prompt_tokens = exchange.metrics.prompt_tokens;
+  slot.outcome.answer_tokens = exchange.metrics.eval_tokens;
+  if (!slot.outcome.answer_tokens && exchange.streams) slot.outcome.answer_tokens = exchange.messages;
+}
+
 observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
   using observe::AttemptOutcome;
   switch (relayed) {
@@ -301,7 +309,7 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
   exchange.metrics = tap.metrics();
   exchange.messages = tap.messages();
   take_over(exchange, relayed, attempt.slot());
-  attempt.slot().durations = durations_of(exchange.metrics);
+  note_tokens(exchange, attempt.slot());
   if (relayed.end == Relayed::End::complete || relayed.end == Relayed::End::done_false) attempt.complete();
   count_attempt(exchange, outcome_of(exchange.outcome));
   co_return !exchange.client.closing();
@@ -329,9 +337,9 @@ net::Task<bool> answer_failure(Exchange& exchange, const AttemptFailure& failure
                                  own.all());
 }
 
-bool evidence_against_node(ErrorCode code) {
-  return code != ErrorCode::cancelled && code != ErrorCode::server_busy && code != ErrorCode::model_absent &&
-         code != ErrorCode::slot_leaked;
+// What the scheduler judges the node by; of the others it learns in another way, or they say nothing of it.
+bool concerns_node(ErrorCode code) {
+  return code != ErrorCode::cancelled && code != ErrorCode::model_absent && code != ErrorCode::slot_leaked;
 }
 
 // In the words of the metric: how an attempt ended before its first byte.
@@ -358,13 +366,10 @@ observe::AttemptOutcome outcome_of(const AttemptFailure& failure) {
 // Tells the scheduler and the control loop what a failed attempt says about the node.
 void learn_from(Exchange& exchange, Attempt& attempt, const Error& error) {
   Slot& slot = attempt.slot();
-  if (error.code == ErrorCode::server_busy) {
-    exchange.worker.shared().scheduler.load_saturated(exchange.id, slot.node(), exchange.loop().now());
-  }
   if (error.code == ErrorCode::model_absent || error.code == ErrorCode::connect_refused) {
     exchange.worker.shared().control.look_again(slot.node());
   }
-  if (evidence_against_node(error.code)) {
+  if (concerns_node(error.code)) {
     slot.outcome.kind = balance::Outcome::Kind::node_failed;
     slot.outcome.code = error.code;
     slot.outcome.reused_connection = attempt.reused_connection();

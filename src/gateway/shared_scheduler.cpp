@@ -48,15 +48,6 @@ void SharedScheduler::cancelled(RequestId request, Mono now) {
   carry_out(actions, worker_of(request));
 }
 
-void SharedScheduler::load_saturated(RequestId request, NodeId node, Mono now) {
-  balance::Actions actions;
-  {
-    std::lock_guard lock(mutex_);
-    scheduler_.load_saturated(node, now, actions);
-  }
-  carry_out(actions, worker_of(request));
-}
-
 bool SharedScheduler::waits_in_vain(RequestId request, Mono now) {
   std::lock_guard lock(mutex_);
   return scheduler_.waits_in_vain(request, now);

@@ -60,7 +60,6 @@ class SharedScheduler {
   void finished(RequestId request, NodeId node, const balance::Outcome& outcome,
                 const std::optional<balance::NodeDurations>& durations, Mono now);
   void cancelled(RequestId request, Mono now);
-  void load_saturated(RequestId request, NodeId node, Mono now);
   bool waits_in_vain(RequestId request, Mono now);
 
   // Called by the control loop.

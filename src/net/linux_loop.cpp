@@ -51,11 +51,13 @@ bool LinuxLoop::watch(int descriptor, Watched& watched) {
 }
 
 void LinuxLoop::run() {
+  outbox_.flush();  // of before
   while (!stopping_) {
     arm_timer();
     poll();
     if (std::exchange(rung_, false)) run_posted();
     turn();
+    outbox_.flush();
   }
   stopping_ = false;
 }

@@ -1,14 +1,16 @@
 #pragma once
 // The loop of a worker thread on Linux: edge-triggered epoll, one timerfd, one eventfd.
 //
-// A turn has two phases. First the poller marks what changed (flags, ready flows) for the whole batch of events; then
-// user code runs. So no event can meet an object that user code has freed.
+// A turn has three phases. First the poller marks what changed (flags, ready flows) for the whole batch of events; then
+// user code runs; then what it wrote is sent. So no event can meet an object that user code has freed.
 
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "net/loop.h"
+#include "net/outbox.h"
 
 namespace drover::net {
 
@@ -24,10 +26,13 @@ class LinuxLoop final : public Loop {
 
   void post(std::move_only_function<void()> work) override;
 
+  Outbox& outbox() { return outbox_; }
+
   // Something with a descriptor. `on_events` only marks: it must not run user code or free anything.
-  class Watched {
+  class Watched : public Outbox::Sender {
    public:
     virtual void on_events(std::uint32_t events) = 0;
+    void send_now(std::string_view) override {}  // of those that put something off
 
    protected:
     ~Watched() = default;
@@ -46,6 +51,7 @@ class LinuxLoop final : public Loop {
   Mono armed_ = kNever;  // when the timerfd fires
   bool rung_ = false;    // work was posted
   bool stopping_ = false;
+  Outbox outbox_;
   std::mutex mutex_;
   std::vector<std::move_only_function<void()>> posted_;  // guarded by mutex_
 };

@@ -71,6 +71,7 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
     set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   }
   ~LinuxStream() override {
+    LinuxStream::send_put_off();
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
@@ -114,6 +115,7 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
   };
 
   void finish() override {
+    send_put_off();
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
   }
 
@@ -151,10 +153,9 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
     if (descriptor_ < 0) return {Outcome::failed};
     if (!writable_) return {Outcome::blocked};
     CHECK(pieces.size() <= kMostPieces);
-    std::size_t total = 0;
-    for (const std::string_view piece : pieces) total += piece.size();
+    const std::size_t total = size_of(pieces);
     if (total == 0) return {Outcome::done};
-    const auto sent = total <= kCopied ? send_copied(pieces) : send_scattered(pieces);
+    const auto sent = pieces.size() == 1 ? system_calls::send(descriptor_, pieces.front()) : send_scattered(pieces);
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) return {Outcome::failed};
       writable_ = false;
@@ -164,16 +165,24 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
     return {Outcome::done, static_cast<std::size_t>(sent)};
   }
 
+  bool put_off(std::span<const std::string_view> pieces) override {
+    const std::size_t size = size_of(pieces);
+    if (size > Outbox::kLargest || size == 0 || !writable_ || descriptor_ < 0) return false;
+    put_off_ = true;
+    loop_.outbox().add(*this, pieces, size);
+    return true;
+  }
+  void send_put_off() override {
+    if (put_off_) loop_.outbox().flush();
+  }
+
  private:
   static constexpr std::size_t kMostPieces = 8;  // of a write
-  // So few bytes are copied together here: that costs less than what the kernel does for each piece.
-  static constexpr std::size_t kCopied = 2048;
 
-  ssize_t send_copied(std::span<const std::string_view> pieces) const {
-    std::array<char, kCopied> bytes;
-    char* end = bytes.data();
-    for (const std::string_view piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
-    return system_calls::send(descriptor_, {bytes.data(), end});
+  static std::size_t size_of(std::span<const std::string_view> pieces) {
+    std::size_t size = 0;
+    for (const std::string_view piece : pieces) size += piece.size();
+    return size;
   }
   ssize_t send_scattered(std::span<const std::string_view> pieces) const {
     std::array<iovec, kMostPieces> vectors;
@@ -183,6 +192,11 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
     message.msg_iov = vectors.data();
     message.msg_iovlen = pieces.size();
     return system_calls::sendmsg(descriptor_, message);
+  }
+
+  void send_now(std::string_view bytes) override {
+    put_off_ = false;
+    [[maybe_unused]] const auto sent = send(std::span(&bytes, 1));  // who writes next hears that it failed
   }
 
   void on_events(std::uint32_t events) override {
@@ -207,6 +221,7 @@ class LinuxStream final : public Stream, private LinuxLoop::Watched {
   int descriptor_;
   bool readable_ = false;
   bool writable_ = false;
+  bool put_off_ = false;  // something of it is in the outbox
   Flow* connecting_ = nullptr;
 };
 

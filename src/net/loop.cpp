@@ -5,11 +5,10 @@ namespace drover::net {
 void Loop::turn() {
   sleeps_.wake_due(now_);
   timers_.expire(now_);
-  IntrusiveList<Flow, &Flow::ready_link> batch;
-  batch.splice(ready_);
-  while (!batch.empty()) {
-    Flow& flow = batch.pop_front();
-    if (!batch.empty()) batch.front().prefetch();
+  batch_.splice(ready_);
+  while (!batch_.empty()) {
+    Flow& flow = batch_.pop_front();
+    if (!batch_.empty()) batch_.front().prefetch();
     flow.run();
   }
 }

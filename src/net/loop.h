@@ -37,6 +37,8 @@ class Loop {
   TimerWheel& timers() { return timers_; }
   SleepQueue& sleeps() { return sleeps_; }
   void make_ready(Flow& flow) { ready_.push_back(flow); }
+  // Behind the flow that runs there are others that are to run in this turn.
+  bool others_follow() const { return !batch_.empty(); }
 
  protected:
   void read_clock() { now_ = clock_.mono(); }
@@ -54,6 +56,7 @@ class Loop {
   TimerWheel timers_;
   SleepQueue sleeps_;
   IntrusiveList<Flow, &Flow::ready_link> ready_;
+  IntrusiveList<Flow, &Flow::ready_link> batch_;  // of this turn those that have not run yet
   std::vector<char> buffer_;
   std::vector<std::string> strings_;
 };

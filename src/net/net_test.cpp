@@ -8,6 +8,7 @@
 
 #include "net/address_range.h"
 #include "net/linux_network.h"
+#include "net/outbox.h"
 #include "net/resolver.h"
 #include "net/signal.h"
 #include "net/sim_world.h"
@@ -430,6 +431,97 @@ TEST(Linux, a_write_of_several_pieces_is_one_run_of_bytes_whatever_their_size) {
   ending.spawn(then_stop(loop, group));
   loop.run();
   EXPECT_EQ(received, expected);
+}
+
+struct PostOffice final : Outbox::Sender {
+  void send_now(std::string_view bytes) override { sent.emplace_back(bytes); }
+  std::vector<std::string> sent;
+};
+
+TEST(Outbox, sends_what_was_put_off_in_its_order_and_never_keeps_many) {
+  Outbox outbox;
+  PostOffice office;
+  const std::array<std::string_view, 3> pieces{"one", "", " two"};
+  outbox.add(office, pieces, 7);
+  outbox.add(office, std::array<std::string_view, 1>{"three"}, 5);
+  EXPECT_TRUE(office.sent.empty());
+  outbox.flush();
+  EXPECT_EQ(office.sent, (std::vector<std::string>{"one two", "three"}));
+  outbox.flush();
+  EXPECT_EQ(office.sent.size(), 2U) << "once";
+
+  const std::string largest(Outbox::kLargest, 'x');
+  for (std::size_t i = 0; i < Outbox::kMost; ++i) {
+    EXPECT_EQ(office.sent.size(), 2U);
+    outbox.add(office, std::array<std::string_view, 1>{largest}, largest.size());
+  }
+  EXPECT_EQ(office.sent.size(), 2 + Outbox::kMost);
+  EXPECT_EQ(office.sent.back(), largest);
+}
+
+// Little, which is put off, and much, which is not, in turns; what is last is little, and its end comes with it.
+Task<> write_little_and_much(Network& network, Endpoint to, std::string text) {
+  auto dialled = co_await network.dial(to, network.loop().now() + 1s);
+  if (!dialled) co_return;
+  Stream& stream = **dialled;
+  std::string_view rest = text;
+  for (std::size_t size = 10; !rest.empty(); size = size == 10 ? 3 * Outbox::kLargest : 10) {
+    std::string_view piece = rest.substr(0, size);
+    rest.remove_prefix(piece.size());
+    if (rest.size() % 2 == 0 && !stream.write(std::exchange(piece, {}))) co_return;
+    while (!piece.empty()) {
+      const auto taken = co_await stream.write_some(std::span(&piece, 1), network.loop().now() + 10s);
+      if (!taken) co_return;
+      piece.remove_prefix(*taken);
+    }
+  }
+  stream.finish();
+  [[maybe_unused]] const auto ended = co_await stream.read_some(network.loop().now() + 10s);
+}
+
+Task<> take_all(Listener& listener, std::string& received) {
+  auto accepted = co_await listener.accept();
+  if (!accepted) co_return;
+  while (true) {
+    const auto bytes = co_await (*accepted)->read_some(kNever);
+    if (!bytes || bytes->empty()) co_return;
+    received += *bytes;
+  }
+}
+
+TEST(Linux, what_was_put_off_goes_before_what_was_written_later) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  std::string received;
+  const std::string sent = pattern(1'000'005);
+  group.spawn(take_all(*listener, received));
+  group.spawn(write_little_and_much(network, listener->local(), sent));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_TRUE(received == sent) << "received " << received.size() << " bytes";
+}
+
+Task<> write_and_leave(Network& network, Endpoint to) {
+  auto dialled = co_await network.dial(to, network.loop().now() + 1s);
+  if (dialled) [[maybe_unused]]
+    const auto written = (*dialled)->write("farewell");
+}
+
+TEST(Linux, what_was_put_off_leaves_before_the_stream_does) {
+  SystemClock clock;
+  LinuxLoop loop(clock);
+  LinuxNetwork network(loop);
+  auto listener = network.listen(kServer, {}).value();
+  TaskGroup group(loop), ending(loop);
+  std::string received;
+  group.spawn(take_all(*listener, received));
+  group.spawn(write_and_leave(network, listener->local()));
+  ending.spawn(then_stop(loop, group));
+  loop.run();
+  EXPECT_EQ(received, "farewell");
 }
 
 Task<> dial_both(Network& network, Endpoint to, std::array<std::unique_ptr<Stream>, 2>& dialled) {

@@ -1,5 +1,7 @@
 #include "net/stream.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "net/loop.h"
 
@@ -8,6 +10,15 @@ namespace drover::net {
 Stream::~Stream() { CHECK(reader_ == nullptr && writer_ == nullptr && watcher_ == nullptr); }
 
 std::expected<void, ErrorCode> Stream::write(std::span<const std::string_view> pieces) {
+  if (unsent() == 0 && !broken_ && put_off(pieces)) {
+    last_progress_ = loop().now();
+    return {};
+  }
+  send_put_off();
+  return send(pieces);
+}
+
+std::expected<void, ErrorCode> Stream::send(std::span<const std::string_view> pieces) {
   if (broken_) return std::unexpected(ErrorCode::reset);
   std::size_t sent = 0;
   if (unsent() == 0) {
@@ -86,7 +97,20 @@ bool Stream::ReadSome::step(Flow& flow) {
   return false;
 }
 
-bool Stream::WriteSome::step(Flow&) {
+void Stream::WriteSome::attach(Flow& flow) {
+  WriteWait::attach(flow);
+  if (!std::exchange(tried_, true)) flow.wake();
+}
+
+bool Stream::WriteSome::step(Flow& flow) {
+  if (stream_.unsent() == 0 && !stream_.broken_ && stream_.put_off(pieces_)) {
+    result_ = size_;
+    stream_.last_progress_ = stream_.loop().now();
+    return true;
+  }
+  if (!tried_ && size_ <= kMostGivesWay && flow.loop().others_follow()) return false;
+  tried_ = true;
+  stream_.send_put_off();
   if (!stream_.broken_ && stream_.unsent() > 0) return false;  // what was written before goes first
   const Attempt attempt = stream_.broken_ ? Attempt{Outcome::failed} : stream_.try_write(pieces_);
   if (attempt.outcome == Outcome::blocked) return false;
@@ -101,6 +125,7 @@ bool Stream::WriteSome::step(Flow&) {
 }
 
 bool Stream::Drained::step(Flow&) {
+  stream_.send_put_off();
   if (stream_.broken_) {
     result_ = std::unexpected(ErrorCode::reset);
     return true;

@@ -38,12 +38,14 @@ class Stream {
   class Readable;
   Readable readable(Mono deadline);
 
-  // Takes all bytes of all pieces: sends what the peer takes, keeps the rest. Error: reset (nothing is kept then).
+  // Takes all bytes of all pieces: sends what the peer takes, keeps the rest. Little may be put off until the loop's
+  // turn ends. Error: reset (nothing is kept then).
   std::expected<void, ErrorCode> write(std::span<const std::string_view> pieces);
   std::expected<void, ErrorCode> write(std::string_view bytes) { return write(std::span(&bytes, 1)); }
 
   // The same without a copy, for what is large: as many bytes as the peer takes now, at least one; the caller goes on
-  // from there. The pieces must live until it ends. Errors: timed_out, cancelled, reset.
+  // from there. The pieces must live until it ends. Lets those flows run first that are to run in the same turn, so
+  // that large writes leave together as little ones do. Errors: timed_out, cancelled, reset.
   class WriteSome;
   WriteSome write_some(std::span<const std::string_view> pieces, Mono deadline);
 
@@ -79,6 +81,12 @@ class Stream {
   // One attempt without waiting. `done` has at least one byte (of a read: at most `into.size()`).
   virtual Attempt try_read(std::span<char> into) = 0;
   virtual Attempt try_write(std::span<const std::string_view> pieces) = 0;
+  // Takes a write that may leave at the end of the loop's turn, in the order of all writes. False: it may not.
+  virtual bool put_off(std::span<const std::string_view>) { return false; }
+  // What was put off leaves at once.
+  virtual void send_put_off() {}
+  // What write() does when nothing is put off.
+  std::expected<void, ErrorCode> send(std::span<const std::string_view> pieces);
   virtual Loop& loop() = 0;
 
   // For a stream around another one, such as TLS: it tries what the inner one can do, and hears what that hears.
@@ -125,11 +133,11 @@ class Stream::WriteWait : public Wait {
  protected:
   WriteWait(Stream& stream, Mono deadline) : Wait(deadline), stream_(stream) {}
   ~WriteWait() = default;
+  void attach(Flow& flow) override;
 
   Stream& stream_;
 
  private:
-  void attach(Flow& flow) final;
   void detach() final { stream_.writer_ = nullptr; }
 };
 
@@ -174,14 +182,22 @@ class Stream::Drained final : public WriteWait {
 class Stream::WriteSome final : public WriteWait {
  public:
   WriteSome(Stream& stream, std::span<const std::string_view> pieces, Mono deadline)
-      : WriteWait(stream, deadline), pieces_(pieces) {}
+      : WriteWait(stream, deadline), pieces_(pieces) {
+    for (const std::string_view piece : pieces) size_ += piece.size();
+  }
   IoResult<std::size_t> await_resume() const { return result_; }
 
  private:
+  // Of more, too much would have left the processor's cache meanwhile.
+  static constexpr std::size_t kMostGivesWay = 128 * 1024;
+
   bool step(Flow& flow) override;
+  void attach(Flow& flow) override;
   void fail(ErrorCode why) override { result_ = std::unexpected(why); }
 
   std::span<const std::string_view> pieces_;
+  std::size_t size_ = 0;
+  bool tried_ = false;  // or it has given way
   IoResult<std::size_t> result_;
 };
 

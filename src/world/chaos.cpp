@@ -384,6 +384,8 @@ void Chaos::reload(Random& random) {
   settings_.timeouts.probe_interval = milliseconds(300 + random.below(3'000));
   settings_.limits.queue = random.chance(0.2) ? 2 : 500;
   draw_routing(random, settings_);
+  draw_names(random, settings_);
+  settings_.timeouts.spill = milliseconds(random.chance(0.3) ? 0 : random.below(10'000));
   yaml_ = write_settings();
   ledger_.struck(Fault::reload, "");
   gateway_.reload(yaml_);

@@ -339,7 +339,7 @@ Clients::Wish Clients::wish(Habit habit, Random& random) {
       case 4:
         return request(habit, Asked::Kind::listing, "POST", "/api/show", model,
                        fmt::format(R"({{"model":"{}"}})", model));
-      case 5: return prompt(habit, random, "nobody:1b", 3, true);
+      case 5: return prompt(habit, random, std::string(kNobodys), 3, true);
       default: return request(habit, Asked::Kind::listing, "GET", "/api/tags", "", "");
     }
   }
@@ -369,7 +369,12 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
   // Half of these have less than a node gives by itself, or more.
   constexpr std::array<std::uint64_t, 4> kContexts{1'024, 3'000, 6'000, 8'192};
   const std::uint64_t num_ctx = openai || !random.chance(0.04) ? 0 : kContexts[random.below(kContexts.size())];
-  const std::string_view called = model == kAliased && random.chance(0.1) ? kAlias : std::string_view(model);
+  std::string_view called = model;
+  if (model != kNobodys && random.chance(0.15)) {
+    called = kSplit;
+  } else if (model == kModels.front() && random.chance(0.1)) {
+    called = kAlias;
+  }
   std::string body =
       openai
           ? fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"max_tokens":{}}})",
@@ -377,13 +382,16 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
           : fmt::format(
                 R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
                 called, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
-  const auto kind = model == "nobody:1b" ? Asked::Kind::unknown_model : Asked::Kind::prompt;
-  std::string fields = random.chance(0.2) ? fmt::format("x-session-id: {}\r\n", conversation) : "";
+  const auto kind = model == kNobodys ? Asked::Kind::unknown_model : Asked::Kind::prompt;
+  const bool in_session = random.chance(0.2);
+  std::string fields = in_session ? fmt::format("x-session-id: {}\r\n", conversation) : "";
   // Of three tenants one asks most; those without a name are a fourth.
   if (random.chance(0.5)) fields += fmt::format("x-drover-tenant: t{}\r\n", random.chance(0.7) ? 0 : random.below(3));
   if (random.chance(0.1)) fields += fmt::format("x-drover-priority: {}\r\n", random.chance(0.5) ? "high" : "low");
-  Wish wish =
-      request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat", std::move(model), body, fields);
+  Wish wish = request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat",
+                      called == kSplit ? "" : std::string(model), body, fields);
+  wish.asked.called = called;
+  wish.asked.session = in_session ? conversation : '\0';
   wish.asked.openai = openai;
   wish.asked.num_ctx = num_ctx;
   ledger_.asks(wish.asked);
@@ -397,7 +405,7 @@ Clients::Wish Clients::request(Habit habit, Asked::Kind kind, std::string_view m
   wish.asked.habit = habit;
   wish.asked.kind = kind;
   wish.asked.path = path;
-  wish.asked.model = std::move(model);
+  wish.asked.model = wish.asked.called = std::move(model);
   wish.bytes =
       fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\nx-request-id: {}\r\n{}", method, path, wish.asked.id, fields);
   if (method == "POST")

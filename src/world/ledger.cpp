@@ -12,14 +12,14 @@ using Event = MessageReader::Event;
 // The answer to a connection that nobody reads a request from.
 bool turns_away(const MessageHead& head) { return head.status == 503 && head.find("x-request-id").empty(); }
 
-// The context that a body names; 0: none.
-std::uint64_t num_ctx_of(const std::string& body) {
+// What the body says to the node.
+void note_body(Attempt& attempt, const std::string& body) {
   const auto parsed = parse_json(body);
-  if (!parsed || !parsed->is_object()) return 0;
+  if (!parsed || !parsed->is_object()) return;
+  attempt.model = parsed->value("model", "");
   const auto options = parsed->find("options");
-  if (options == parsed->end() || !options->is_object()) return 0;
-  const auto context = options->find("num_ctx");
-  return context == options->end() || !context->is_number_unsigned() ? 0 : context->get<std::uint64_t>();
+  if (options == parsed->end() || !options->is_object()) return;
+  attempt.num_ctx = options->value("num_ctx", std::uint64_t{0});
 }
 
 }  // namespace
@@ -32,6 +32,15 @@ std::size_t Request::node_part() const {
   // An error frame may begin with the same bytes as the line that it stands in for.
   const auto line = body.rfind('\n', same == 0 ? 0 : same - 1);
   return line == std::string::npos || line >= same ? 0 : line + 1;
+}
+
+const Attempt* Request::sent_before(const Attempt& attempt) const {
+  const Attempt* before = nullptr;
+  for (const Attempt& each : attempts) {
+    if (&each == &attempt) break;
+    if (each.sent) before = &each;
+  }
+  return before;
 }
 
 std::string Request::outcome() const { return lines.empty() ? "" : lines.front().value("drover.outcome", ""); }
@@ -207,6 +216,8 @@ void Ledger::answer_bytes(ClientLink& link, std::string_view bytes) {
       const MessageHead& head = link.answers.head();
       request.status = head.status;
       request.reason = head.find("x-drover-reason");
+      request.served = head.find("x-drover-model");
+      request.fell_back = head.find("x-drover-fallback");
       request.relayed = !head.find("x-drover-node").empty();
       request.turned_away = link.turned_away;
       request.streams = head.find("content-type").starts_with("application/x-ndjson") ||
@@ -271,7 +282,9 @@ void Ledger::attempt_bytes(NodeLink& link, net::LinkId id, std::string_view byte
     } else if (event == Event::end && link.request != nullptr) {
       Attempt& attempt = link.request->attempts[link.attempt];
       attempt.sent = now();
-      attempt.num_ctx = num_ctx_of(link.body);
+      note_body(attempt, link.body);
+      if (!attempt.open) continue;
+      tell([&](Witness& witness) { witness.attempt_sent(*link.request, attempt); });
     }
   }
 }

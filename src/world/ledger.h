@@ -30,8 +30,10 @@ struct Asked {
   Habit habit = Habit::patient;
   Kind kind = Kind::prompt;
   std::string path;
-  std::string model;
+  std::string model;   // by its own name; empty: whichever of a split
+  std::string called;  // what the client calls it
   bool openai = false;
+  char session = 0;           // that it names; 0: none
   std::uint64_t num_ctx = 0;  // the context that it names; 0: none
 };
 
@@ -42,7 +44,8 @@ struct Attempt {
   bool reused = false;              // not the first request on that connection
   Mono began{};                     // the gateway wrote its first byte
   std::optional<Mono> sent{};       // and its last
-  std::uint64_t num_ctx = 0;        // then: in the body as the node gets it; 0: none
+  std::string model{};              // then: that the node is asked for
+  std::uint64_t num_ctx = 0;        // and the context that its body names; 0: none
   int status = 0;                   // of the answer's head, as it arrived at the gateway
   std::string payload;              // of the answer, as it arrived
   bool complete = false;            // the answer's framing ended properly
@@ -64,6 +67,8 @@ struct Request {
 
   int status = 0;            // of the answer that the gateway gave
   std::string reason{};      // x-drover-reason of it
+  std::string served{};      // x-drover-model
+  std::string fell_back{};   // x-drover-fallback
   bool relayed = false;      // the answer is a node's
   bool turned_away = false;  // its connection was, before anything of the request was read
   bool streams = false;      // lines or events, by its content type
@@ -77,6 +82,8 @@ struct Request {
   bool over() const { return ended || broken_off || client_gone || lost || link_broken; }
   // How much of the body is the node's; what follows is an error frame of ours, which begins on a line of its own.
   std::size_t node_part() const;
+  // Which attempt was the last that a node got all of before this one; null: none.
+  const Attempt* sent_before(const Attempt& attempt) const;
   // The outcome that the access log tells; empty: nothing yet.
   std::string outcome() const;
 };
@@ -99,6 +106,7 @@ class Witness {
   virtual ~Witness() = default;
   virtual void request_arrived(const Request&) {}
   virtual void attempt_began(const Request&, const Attempt&) {}
+  virtual void attempt_sent(const Request&, const Attempt&) {}   // all of it, while it is open
   virtual void attempt_ended(const Request&, const Attempt&) {}  // in whichever way
   virtual void forwarded(const Request&, std::string_view) {}    // a piece of a node's answer
   virtual void answer_began(const Request&) {}

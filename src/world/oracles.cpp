@@ -2,7 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "api/model_name.h"
+
 namespace drover::world {
+
+const balance::Route& Configured::route_of(std::string_view model) const { return routes.of(api::model_key(model)); }
+
+std::vector<fleet::AliasSettings::Share> Configured::models_of(std::string_view name) const {
+  const auto alias = std::ranges::find(aliases, name, &fleet::AliasSettings::name);
+  return alias == aliases.end() ? std::vector{fleet::AliasSettings::Share{std::string(name)}} : alias->models;
+}
+
+std::span<const Configured> Court::settings_since(Mono time) const {
+  const auto later = std::ranges::upper_bound(configured, time, {}, &Configured::since);
+  return {later - std::min<std::ptrdiff_t>(2, later - configured.begin()), configured.end()};
+}
+
+bool Court::may_be_for(const Request& request, std::string_view model) const {
+  const std::string key = api::model_key(model);
+  return std::ranges::any_of(settings_since(request.began), [&](const Configured& settings) {
+    return std::ranges::any_of(settings.models_of(request.asked.called), [&](const auto& share) {
+      return api::model_key(share.model) == key ||
+             api::model_key(settings.route_of(share.model).settings.fallback) == key;
+    });
+  });
+}
 
 void Court::complain(std::string_view oracle, std::string text) {
   if (first) return;
@@ -17,10 +43,10 @@ Duration Court::slack() const {
 
 std::string text_of(const Request& request) {
   std::string text = fmt::format("{} ({} {} {})", request.asked.id, name(request.asked.habit), request.asked.path,
-                                 request.asked.model);
+                                 request.asked.called);
   for (const Attempt& attempt : request.attempts) {
-    text += fmt::format(" [node {} link {} status {} {}B{}{}]", static_cast<char>('a' + attempt.node), attempt.link,
-                        attempt.status, attempt.payload.size(), attempt.complete ? " complete" : "",
+    text += fmt::format(" [node {} link {} {} status {} {}B{}{}]", static_cast<char>('a' + attempt.node), attempt.link,
+                        attempt.model, attempt.status, attempt.payload.size(), attempt.complete ? " complete" : "",
                         attempt.cut ? " cut" : "");
   }
   text += fmt::format(" answer {} {} {}B{}", request.status, request.reason, request.body.size(),
@@ -38,6 +64,7 @@ std::vector<std::unique_ptr<Witness>> make_oracles(Court& court) {
   oracles.push_back(make_slots(court));
   oracles.push_back(make_dispatch(court));
   oracles.push_back(make_routing(court));
+  oracles.push_back(make_models(court));
   oracles.push_back(make_context(court));
   oracles.push_back(make_client_gone(court));
   oracles.push_back(make_deadlines(court));

@@ -148,6 +148,24 @@ void draw_routing(Random& random, config::DroverSettings& settings) {
   }
 }
 
+void draw_names(Random& random, config::DroverSettings& settings) {
+  const auto chat_model = [&] { return std::string(kModels[random.below(kChatModels)]); };
+  for (balance::RouteSettings& route : settings.routes) {
+    std::string other = chat_model();
+    if (random.chance(0.5) && other != route.model) route.fallback = std::move(other);
+  }
+  if (random.chance(0.5)) {
+    settings.routes.insert(settings.routes.begin(), {.model = std::string(kNobodys), .fallback = chat_model()});
+  }
+  fleet::AliasSettings split{.name = std::string(kSplit)};
+  for (std::size_t i = 0; i < kChatModels; ++i) {
+    const unsigned weight = one_of(random, {0U, 1U, 1U, 2U, 9U});
+    if (weight > 0) split.models.push_back({std::string(kModels[i]), weight});
+  }
+  if (split.models.empty()) split.models.push_back({chat_model()});
+  settings.aliases = {{std::string(kAlias), {{std::string(kModels.front())}}}, std::move(split)};
+}
+
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   Random random(seed);
   Plan plan;
@@ -165,12 +183,14 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   // Clients are taken for proxies that say who asks.
   plan.settings.trusted_proxies = {*net::parse_address_range("0.0.0.0/0"), *net::parse_address_range("::/0")};
   plan.settings.tenants = {{.name = "t1", .weight = 2}, {.name = "t2", .priority = balance::Priority::low}};
-  plan.settings.aliases = {{std::string(kAlias), {{std::string(kAliased)}}}};
   plan.network = draw_network(random);
   // All faults at once hide what a few of them would show: a swarm has each with one chance in three.
   plan.faults = draw_some<kFaultCount>(random, overrides.swarm ? 0.33 : 0.66);
   plan.habits = draw_some<kHabitCount>(random, 0.7);
   plan.habits.set(static_cast<std::size_t>(Habit::patient));
+  Random apart = Random(seed).split(6);  // of its own, so that a seed goes on to mean what it meant
+  draw_names(apart, plan.settings);
+  plan.settings.timeouts.spill = between(apart, milliseconds(0), milliseconds(10'000));
   if (overrides.nodes > 0) plan.nodes = overrides.nodes;
   if (overrides.rate > 0) plan.rate = overrides.rate;
   for (const std::string& dropped : overrides.without) {
@@ -195,23 +215,29 @@ std::string describe(const Plan& plan) {
   std::string routes;
   for (const balance::RouteSettings& route : plan.settings.routes) {
     const bool as_sent = route.context == balance::ContextRule::as_sent;
-    routes += fmt::format("{}{}/{}/{}{}", routes.empty() ? "" : ",", route.model, balance::name(route.policy),
-                          fmt::join(route.nodes, ""), as_sent ? "/as_sent" : "");
+    routes += fmt::format("{}{}/{}/{}{}{}{}", routes.empty() ? "" : ",", route.model, balance::name(route.policy),
+                          fmt::join(route.nodes, ""), as_sent ? "/as_sent" : "", route.fallback.empty() ? "" : ">",
+                          route.fallback);
+  }
+  std::string split;
+  for (const auto& share : plan.settings.aliases.back().models) {
+    split += fmt::format("{}{}*{}", split.empty() ? "" : ",", share.weight, share.model);
   }
   const auto ms = [](Duration time) { return std::chrono::duration_cast<milliseconds>(time).count(); };
   const config::DroverSettings& s = plan.settings;
   return fmt::format(
-      "nodes={} workers={} slots={} rate={} minutes={} policy={} routes={} attempts={} budget={}%/{} queue={} "
-      "queue_ms={} "
+      "nodes={} workers={} slots={} rate={} minutes={} policy={} routes={} split={} attempts={} budget={}%/{} queue={} "
+      "queue_ms={} spill_ms={} "
       "silence_ms={} request_ms={} stall_ms={} keep_alive_ms={} drain_ms={} leaked_ms={} latency_us={} jitter_us={} "
       "notice_us={} "
       "post_us={} window={} max_read={} max_write={} faults={} habits={}",
-      plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, s.retry.attempts,
-      s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue), ms(s.timeouts.silence),
-      ms(s.timeouts.request), ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain),
-      ms(s.timeouts.leaked_slot), plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000,
-      plan.network.notice.count() / 1000, plan.network.post.count() / 1000, plan.network.window, plan.network.max_read,
-      plan.network.max_write, list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
+      plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, split,
+      s.retry.attempts, s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue),
+      ms(s.timeouts.spill), ms(s.timeouts.silence), ms(s.timeouts.request), ms(s.timeouts.client_stall),
+      ms(s.timeouts.keep_alive), ms(s.timeouts.drain), ms(s.timeouts.leaked_slot), plan.network.latency.count() / 1000,
+      plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000, plan.network.post.count() / 1000,
+      plan.network.window, plan.network.max_read, plan.network.max_write, list(plan.faults, kFaultNames),
+      list(plan.habits, kHabitNames));
 }
 
 std::string replay_command(std::uint64_t seed, const Overrides& overrides) {

@@ -3,6 +3,7 @@
 // befall it and how its clients behave. Plain data: the same plan gives the same run, and a smaller one of a failing
 // plan is what the shrinker looks for.
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <string>
@@ -111,13 +112,21 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides);
 // Which policy decides, and for some models another one, among some nodes: `policy` and `routes` of the settings. A
 // list may name nodes that this world has not; the first node, which holds every model, is in each.
 void draw_routing(Random& random, config::DroverSettings& settings);
+// What takes a model's place: fallbacks of the routes, and the aliases.
+void draw_names(Random& random, config::DroverSettings& settings);
 std::string node_name(std::size_t index);
 // Tokens of context that a node gives where nothing is asked for.
 inline constexpr std::uint32_t kOwnContext = 4'096;
 
-// Some clients call the one model by the other name.
-inline constexpr std::string_view kAliased = "llama3.2:3b";
+// That nodes hold. The last one is for embeddings.
+inline constexpr std::array<std::string_view, 4> kModels{"llama3.2:3b", "gemma3:4b", "qwen3:8b",
+                                                         "nomic-embed-text:latest"};
+inline constexpr std::size_t kChatModels = kModels.size() - 1;
+inline constexpr std::string_view kNobodys = "nobody:1b";  // that none holds
+// Some clients call the first model by this name.
 inline constexpr std::string_view kAlias = "assistant";
+// And some ask for whichever of several.
+inline constexpr std::string_view kSplit = "crew";
 
 // Uniform from nothing to `most`, both included.
 Duration up_to(Random& random, Duration most);

@@ -18,6 +18,12 @@ constexpr std::array kConditions{
     RareCondition{"retry_after_node_error", "a node's 404 or 500 led to another node"},
     RareCondition{"budget_exhausted", "an error that could have been repeated was passed on"},
     RareCondition{"context_fitted", "a node was told of another context than its client had named, or of none"},
+    RareCondition{"split_shared", "a request for whichever of several models went to another than the first"},
+    RareCondition{"fell_back", "no node could serve the model, and another one did"},
+    RareCondition{"fell_back_after_attempt", "of the model that was asked for"},
+    RareCondition{"fell_back_unseen", "from a model that no node has ever had"},
+    RareCondition{"waited_by_choice", "for a better node, while a slot was free"},
+    RareCondition{"no_time_to_choose", "a policy that could have waited by choice, and no time for it"},
     RareCondition{"cancel_while_queued", "a client left the queue"},
     RareCondition{"cancel_while_dialling", "a client left while its node was dialled"},
     RareCondition{"cancel_while_waiting", "a client left before the first byte"},
@@ -168,6 +174,19 @@ void RareConditions::logged(const Request& request) {
   for (const Reason& each : kReasons) meet_if(reason == each.reason, each.condition);
   const std::string picked = line.value("drover.picked", "");
   for (const std::string_view policy : balance::kPolicyNames) meet_if(picked == policy, policy);
+  const Configured& settings = court_.settings();
+  meet_if(
+      picked == balance::name(balance::PolicyKind::earliest_finish) && settings.scheduler.spill_delay == Duration{0},
+      "no_time_to_choose");
+  const std::string fell_back = line.value("drover.fallback", "");
+  const std::string served = line.value("gen_ai.response.model", "");
+  meet_if(request.asked.called == kSplit && fell_back.empty() && !served.empty() &&
+              served != settings.models_of(kSplit).front().model,
+          "split_shared");
+  meet_if(!fell_back.empty() && request.relayed, "fell_back");
+  meet_if(!fell_back.empty() && !request.attempts.empty() && request.attempts.front().model == fell_back,
+          "fell_back_after_attempt");
+  meet_if(fell_back == kNobodys, "fell_back_unseen");
   meet_if(request.asked.habit == Habit::half_closes && outcome == "cancelled", "half_closed");
   if (request.client_gone && request.first_byte) {
     const Duration apart = *request.client_gone - *request.first_byte;
@@ -270,6 +289,22 @@ void RareConditions::looked(const Look& look) {
   meet_if(offline > 0 && offline == look.snapshot.nodes.size(), "all_nodes_offline");
   meet_if(look.snapshot.retries > 0 && look.snapshot.retries >= look.snapshot.retry_limit, "retries_at_their_limit");
   meet_if(look.pauses, "backpressure");
+  meet_if(std::ranges::any_of(look.snapshot.models, [&](const auto& model) { return waits_by_choice(look, model); }),
+          "waited_by_choice");
+}
+
+// It is known of policies that estimate; others never do.
+bool RareConditions::waits_by_choice(const Look& look, const balance::ModelSnapshot& model) const {
+  const balance::Route& route = court_.settings().route_of(model.model);
+  const auto has_room = [&](const balance::NodeSnapshot& node) {
+    if (node.health != balance::Health::stable || node.draining || node.loading) return false;
+    if (route.rank_of(node_name(static_cast<std::size_t>(node.id.value))) == balance::Route::kNoPlace) return false;
+    return std::ranges::any_of(node.runners, [&](const balance::RunnerSnapshot& runner) {
+      return runner.resident && !runner.leaked && runner.in_flight < runner.slots &&
+             std::ranges::find(runner.models, model.model) != runner.models.end();
+    });
+  };
+  return model.waiting > 0 && route.policy->estimates() && std::ranges::any_of(look.snapshot.nodes, has_room);
 }
 
 bool RareConditions::waits(const Look& look, const std::string& model) {

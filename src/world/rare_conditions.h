@@ -8,8 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "world/ledger.h"
-#include "world/plan.h"
+#include "world/oracles.h"
 
 namespace drover::world {
 
@@ -21,7 +20,7 @@ std::span<const RareCondition> rare_conditions();
 
 class RareConditions final : public Witness {
  public:
-  explicit RareConditions(const Plan& plan) : plan_(plan) {}
+  explicit RareConditions(const Court& court) : court_(court), plan_(court.plan) {}
 
   // How often each was met; those that were not are absent.
   const std::map<std::string_view, std::uint64_t>& met() const { return met_; }
@@ -37,11 +36,13 @@ class RareConditions final : public Witness {
 
  private:
   static bool waits(const Look& look, const std::string& model);
+  bool waits_by_choice(const Look& look, const balance::ModelSnapshot& model) const;
   void meet(std::string_view name);
   void meet_if(bool condition, std::string_view name) {
     if (condition) meet(name);
   }
 
+  const Court& court_;
   const Plan& plan_;
   std::map<std::string_view, std::uint64_t> met_;
   std::size_t streams_ = 0;                                   // answers that have begun and not ended

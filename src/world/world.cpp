@@ -19,7 +19,6 @@ constexpr Duration kWarmUp = seconds(60);               // at most
 constexpr Duration kLongestVisit = seconds(300);
 constexpr Duration kNameKept = seconds(31);  // a gateway asks for a node's address so often
 constexpr double kNodeSpeed = 0.4;           // of the card: then a stream has some 20 tokens a second
-const std::vector<std::string> kModels{"llama3.2:3b", "gemma3:4b", "qwen3:8b", "nomic-embed-text:latest"};
 
 // The first node holds every model, so that each can be served by somebody when all is well.
 sim::NodeSettings node_settings(const Plan& plan, Random random, std::size_t index) {
@@ -63,7 +62,7 @@ class World final : private GatewayEvents, private Witness {
         world_(Random(plan.seed).split(1).next(), plan.network),
         ledger_(world_.clock(), trace_),
         court_{.plan = plan, .ledger = ledger_, .clock = world_.clock(), .trace = trace_},
-        rare_(plan),
+        rare_(court_),
         gateway_(world_, names_, plan.workers, gateway_at_, *net::parse_ip("127.0.0.1", 11436), plan.seed, *this) {
     world_.set_tap(&ledger_);
     ledger_.set_gateway(gateway_at_);
@@ -81,8 +80,9 @@ class World final : private GatewayEvents, private Witness {
       std::set<std::string>& held = court_.held.emplace_back();
       for (const auto& model : nodes_.back()->settings().models) held.insert(model.spec.name);
     }
-    clients_ = std::make_unique<Clients>(world_, client_loop_, ledger_, plan, gateway_at_, kModels);
-    chaos_ = std::make_unique<Chaos>(world_, client_loop_, ledger_, plan, names_, gateway_, nodes_, kModels);
+    const std::vector<std::string> models(kModels.begin(), kModels.end());
+    clients_ = std::make_unique<Clients>(world_, client_loop_, ledger_, plan, gateway_at_, models);
+    chaos_ = std::make_unique<Chaos>(world_, client_loop_, ledger_, plan, names_, gateway_, nodes_, models);
   }
 
   Verdict run() {
@@ -258,9 +258,7 @@ class World final : private GatewayEvents, private Witness {
     court_.stopping = false;
   }
   void configured(const config::DroverSettings& settings) override {
-    court_.scheduler = config::scheduler_settings(settings);
-    court_.routes = std::make_unique<balance::Routes>(court_.scheduler);
-    court_.routed_since = now();
+    court_.configured.emplace_back(now(), config::scheduler_settings(settings), settings.aliases);
   }
   void struck(Fault fault) override {
     court_.frozen_until = gateway_.frozen_until();

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "api/model_name.h"
 #include "world/oracles.h"
 
 namespace drover::world {
@@ -23,9 +22,9 @@ class Context final : public Witness {
     if (asked == 0 && attempt.num_ctx != 0) complain("a context was made up");
     const std::uint64_t gets = attempt.num_ctx == 0 ? kOwnContext : attempt.num_ctx;
     if (gets < asked) complain("less than the context");
-    const auto& route = court_.routes->of(api::model_key(request.asked.model));
+    const auto& route = court_.settings().route_of(attempt.model);
     const bool as_sent = route.settings.context == balance::ContextRule::as_sent;
-    if (as_sent && attempt.num_ctx != asked && court_.routed_since < request.began) {
+    if (as_sent && attempt.num_ctx != asked && court_.settings().since < request.began) {
       complain("another context on a route that sends it as it came,");
     }
   }

@@ -16,11 +16,13 @@ class Dispatch final : public Witness {
  public:
   explicit Dispatch(Court& court) : court_(court) {}
 
-  // Between the grant and the first byte lies the dial.
-  void attempt_began(const Request& request, const Attempt& attempt) override {
-    if (!court_.held[attempt.node].contains(request.asked.model)) {
+  void attempt_sent(const Request& request, const Attempt& attempt) override {
+    if (!court_.held[attempt.node].contains(attempt.model)) {
       court_.complain("dispatch", "to a node that has not its model: " + text_of(request));
     }
+  }
+  // Between the grant and the first byte lies the dial.
+  void attempt_began(const Request& request, const Attempt& attempt) override {
     const Mono now = court_.now();
     const Duration grace = court_.plan.settings.timeouts.connect + court_.slack() + std::chrono::milliseconds(100);
     if (court_.frozen_until + grace > now) return;
@@ -73,7 +75,7 @@ class Dispatch final : public Witness {
   // It has gone offline since the last look.
   void judge(const Look& look, const balance::NodeSnapshot& gone) {
     if (gone.why != balance::HealthReason::requests_failed && gone.why != balance::HealthReason::error_ratio) return;
-    if (court_.routed_since >= gone.since) return;  // the routes were others when it was decided
+    if (court_.settings().since >= gone.since) return;  // the routes were others when it was decided
     for (const auto& runner : gone.runners) {
       for (const std::string& model : runner.models) {
         if (!may_serve(gone, model) || somebody_else_serves(look, gone, model)) continue;
@@ -86,7 +88,7 @@ class Dispatch final : public Witness {
   // As far as the model's route is concerned.
   bool may_serve(const balance::NodeSnapshot& node, const std::string& model) const {
     const std::string name = node_name(static_cast<std::size_t>(node.id.value));
-    return court_.routes->of(model).rank_of(name) != balance::Route::kNoPlace;
+    return court_.settings().route_of(model).rank_of(name) != balance::Route::kNoPlace;
   }
 
   // Or did so a moment ago: looks are not decisions.

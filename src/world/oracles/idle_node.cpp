@@ -22,7 +22,7 @@ class IdleNode final : public Witness {
       const Mono since = known == since_.end() ? look.now : known->second;
       idle[model.model] = since;
       const Mono oldest = model.oldest.value_or(look.now);
-      const Mono free_since = std::max({since, oldest, court_.frozen_until, court_.routed_since});
+      const Mono free_since = std::max({since, oldest, court_.frozen_until, court_.settings().since});
       if (look.now - free_since <= patience(model.model) || !only_plain(model.model)) continue;
       suspicions_.push_back({fmt::format("{} requests waited for {} since {:.3f}, and a node was free", model.waiting,
                                          model.model, seconds(since.time_since_epoch())),
@@ -36,12 +36,12 @@ class IdleNode final : public Witness {
  private:
   // A policy that estimates may wait for a better node on purpose, for so long.
   Duration patience(const std::string& model) const {
-    const bool may_wait = court_.routes->of(model).policy->estimates();
-    return std::chrono::seconds(3) + (may_wait ? court_.scheduler.spill_delay : Duration{0});
+    const bool may_wait = court_.settings().route_of(model).policy->estimates();
+    return std::chrono::seconds(3) + (may_wait ? court_.settings().scheduler.spill_delay : Duration{0});
   }
 
   bool could_run(const Look& look, const std::string& model) const {
-    const balance::Route& route = court_.routes->of(model);
+    const balance::Route& route = court_.settings().route_of(model);
     const std::size_t first = first_rank(look, model, route);
     for (const auto& node : look.snapshot.nodes) {
       if (!may_choose(node, route, first)) continue;
@@ -92,11 +92,13 @@ class IdleNode final : public Witness {
     return true;
   }
 
+  // Those that may stand in its line: nobody answers them yet, as far as connections show.
   std::vector<const Request*> waiting_for(const std::string& model) const {
     std::vector<const Request*> who;
     for (const Request& request : court_.ledger.requests()) {
-      if (!request.lines.empty() || request.lost || !model.ends_with("/" + request.asked.model)) continue;
-      who.push_back(&request);
+      const bool runs = !request.attempts.empty() && request.attempts.back().open;
+      if (!request.lines.empty() || request.lost || request.first_byte || runs) continue;
+      if (court_.may_be_for(request, model)) who.push_back(&request);
     }
     return who;
   }

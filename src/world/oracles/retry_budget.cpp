@@ -43,7 +43,7 @@ class RetryBudget final : public Witness {
   // and a retry after it does not count.
   void at_rest() override {
     const auto& rules = court_.plan.settings.retry;
-    std::erase_if(retries_, [](const Retry& retry) { return !all_seen(*retry.request); });
+    std::erase_if(retries_, [](const Retry& retry) { return !all_seen(*retry.request) || fell_back(retry); });
     for (const Retry& retry : retries_) {
       const std::size_t limit =
           std::max<std::size_t>(rules.budget_floor, retry.most_active * rules.budget_percent / 100);
@@ -82,6 +82,12 @@ class RetryBudget final : public Witness {
   // The answers after which rule R tries another node.
   static bool counts(const Attempt& attempt) {
     return attempt.complete && (attempt.status == 404 || attempt.status == 500);
+  }
+  // It began anew, with another model.
+  static bool fell_back(const Retry& retry) {
+    const auto& attempts = retry.request->attempts;
+    const auto attempt = std::ranges::find(attempts, retry.began, &Attempt::began);
+    return attempt != attempts.begin() && attempt->model != std::prev(attempt)->model;
   }
   static bool all_seen(const Request& request) {
     return !request.lines.empty() && request.lines.front().value("drover.attempts", 0U) == request.attempts.size();

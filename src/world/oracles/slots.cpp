@@ -15,15 +15,15 @@ class Slots final : public Witness {
  public:
   explicit Slots(Court& court) : court_(court) {}
 
-  void attempt_began(const Request& request, const Attempt& attempt) override {
+  void attempt_sent(const Request& request, const Attempt& attempt) override {
     const unsigned limit = court_.plan.slots > 0 ? court_.plan.slots : kMostFoundOut;
-    const unsigned busy = ++busy_[{attempt.node, request.asked.model}];
+    const unsigned busy = ++busy_[{attempt.node, attempt.model}];
     if (busy > limit) {
       court_.complain("slots", fmt::format("{} at once on {} slots: {}", busy, limit, text_of(request)));
     }
   }
-  void attempt_ended(const Request& request, const Attempt& attempt) override {
-    --busy_[{attempt.node, request.asked.model}];
+  void attempt_ended(const Request&, const Attempt& attempt) override {
+    if (attempt.sent) --busy_[{attempt.node, attempt.model}];
   }
   void looked(const Look& look) override {
     for (const auto& node : look.snapshot.nodes) {
