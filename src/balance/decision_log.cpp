@@ -25,8 +25,7 @@ void DecisionLog::resize(std::size_t size) {
   size_ = size;
   forgotten_ = last_;
   opened_ = 0;
-  records_ = {};
-  records_.reserve(size);
+  records_ = std::vector<DecisionRecord>(size);  // its memory is touched now, not as requests come
 }
 
 DecisionRecord* DecisionLog::open(const Submission& submission, const Route& route, std::uint64_t& number) {
@@ -37,7 +36,7 @@ DecisionRecord* DecisionLog::open(const Submission& submission, const Route& rou
   if (opened_ == size_) return nullptr;
   ++opened_;
   number = ++last_;
-  DecisionRecord& record = records_.size() < size_ ? records_.emplace_back() : records_[place_of(number)];
+  DecisionRecord& record = records_[place_of(number)];
   record.request = submission.request;
   record.name.assign(submission.name);
   record.model.assign(submission.model);
@@ -52,7 +51,7 @@ DecisionRecord* DecisionLog::open(const Submission& submission, const Route& rou
 }
 
 bool DecisionLog::look(DecisionSearch& search, std::size_t most) const {
-  search.remembered = records_.size();
+  search.remembered = std::min<std::size_t>(last_ - forgotten_, size_);
   if (search.next == 0) search.next = last_;
   for (; most > 0 && remembers(search.next); --most, --search.next) {
     const DecisionRecord& record = records_[place_of(search.next)];

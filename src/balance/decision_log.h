@@ -154,7 +154,7 @@ class DecisionLog {
   std::uint64_t last_ = 0;               // the number of the last record, from 1
   Mono second_{};                        // it began then, and
   std::size_t opened_ = 0;               // so many were opened in it
-  std::vector<DecisionRecord> records_;  // a ring; its memory is touched as it is first filled
+  std::vector<DecisionRecord> records_;  // a ring
 };
 
 }  // namespace drover::balance

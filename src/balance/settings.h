@@ -51,7 +51,7 @@ struct SchedulerSettings {
   unsigned parallel_loads = 2;                             // of one model, on different nodes, at a time
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free
   std::size_t prefix_entries = 1U << 16;                   // beginnings of prompts that are remembered (prefix_index.h)
-  std::size_t decisions = 1000;                            // remembered, to be explained (decision_log.h); 0: none
+  std::size_t decisions = 500;                             // remembered, to be explained (decision_log.h); 0: none
   Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away
   Duration saturated_cooldown = std::chrono::seconds(10);  // no loads there after a 'server busy'
   Duration failed_load_cooldown = std::chrono::seconds(10);  // not the same model on the same node after a failed load

@@ -28,7 +28,7 @@ struct Limits {
   std::size_t queue = 1000;                // waiting requests
   std::size_t queue_per_tenant = 250;      // of each tenant that has a name
   std::size_t prompt_beginnings = 65536;   // remembered, to find who has them in a cache
-  std::size_t decisions = 1000;            // remembered, to explain them
+  std::size_t decisions = 500;             // remembered, to explain them
   std::optional<std::size_t> connections;  // of clients; nullopt: see connection_limit()
   std::size_t head_bytes = 32 * 1024;      // of a request
   std::size_t head_fields = 100;
