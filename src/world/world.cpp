@@ -220,6 +220,9 @@ class World final : private GatewayEvents, private Witness {
   // No request is under way any more: every slot is free, nothing is buffered, no node works.
   void check_rest() {
     world_.run_for(seconds(2));
+    // A trial of the gateway's own may have begun just now, and ends by itself.
+    world_.run_until([this] { return gateway_.gateway().scheduler().snapshot(now()).in_flight == 0; },
+                     now() + plan_.settings.timeouts.trial);
     const balance::Snapshot snapshot = gateway_.gateway().scheduler().snapshot(now());
     if (snapshot.in_flight + snapshot.waiting + snapshot.retries > 0) {
       court_.complain("rest", fmt::format("nobody asks, and {} are in flight, {} wait, {} are retries",
