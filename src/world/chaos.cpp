@@ -328,7 +328,8 @@ net::LinkFaults Chaos::link_faults(const net::Endpoint& to) {
   const bool to_node = std::ranges::any_of(nodes_, [&](const auto& node) { return node->endpoint() == to; });
   auto& answers = faults.from_listener;
   if (plan_.has(Fault::link_slow) && random.chance(0.05)) faults.latency = up_to(random, milliseconds(200));
-  const std::size_t at = random.below(random.chance(0.5) ? 400 : 20'000);
+  const bool at_head = random.chance(0.3);  // about where the head of an answer ends
+  const std::size_t at = at_head ? 115 + random.below(20) : random.below(random.chance(0.4) ? 400 : 20'000);
   const double kind = random.uniform();
   if (plan_.has(Fault::link_reset) && kind < 0.015) {
     (random.chance(0.7) ? answers : faults.from_dialler).reset_at = at;

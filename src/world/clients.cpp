@@ -33,6 +33,7 @@ double share(Habit habit) {
     case Habit::malformed: return 0.7;
     case Habit::browses: return 2;
     case Habit::commands: return 0.1;
+    case Habit::crowds: return 0.03;
   }
   return 0;
 }
@@ -43,6 +44,7 @@ double requests_of(Habit habit) {
     case Habit::keeps_alive: return 4;
     case Habit::pipelines: return 3;
     case Habit::leaves_queue: return 6;
+    case Habit::crowds: return 200;
     default: return 1;
   }
 }
@@ -55,7 +57,7 @@ Duration burst(Random& random, Duration mean) {
 }
 // Answers are short, and some are long.
 std::uint32_t answer_length(Random& random) {
-  return 6 + static_cast<std::uint32_t>(std::min(300.0, 20 / std::sqrt(1 - random.uniform())));
+  return 6 + static_cast<std::uint32_t>(std::min(300.0, 22 / std::sqrt(1 - random.uniform())));
 }
 
 }  // namespace
@@ -116,10 +118,9 @@ net::Task<> Clients::visit(Habit habit, Random random) {
     case Habit::stays_open: return stay_open(random);
     case Habit::slow_body: return send_slowly(random);
     case Habit::malformed: return misspeak(random);
+    case Habit::crowds: return crowd(random);
   }
-  return [](Clients& self, Wish asked) -> net::Task<> {
-    [[maybe_unused]] const auto answer = co_await self.ask(std::move(asked), {});
-  }(*this, wish(habit, random));
+  return patiently(wish(habit, random));
 }
 
 // ---- habits
@@ -255,6 +256,40 @@ net::Task<> Clients::misspeak(Random random) {
   co_await read_answer(*stream, reader, {.until = loop_.now() + seconds(5)});
 }
 
+// Each in its own measure, and from a moment of its own.
+net::Task<> Clients::crowd(Random random) {
+  const std::string model = models_[random.below(models_.size() - 1)];
+  for (auto left = 2 + random.below(2); left > 0; --left) {
+    flows_.spawn(crowd_in(fmt::format("{}{}", kCrowd, ++crowds_), model, random.split(left)));
+  }
+  co_return;
+}
+
+net::Task<> Clients::crowd_in(std::string tenant, std::string model, Random random) {
+  const Prompt prompt{
+      .model = std::move(model),
+      .openai = random.chance(0.3),
+      .text = std::string(12 + random.below(120), 'c'),
+      .tokens = static_cast<std::uint32_t>(random.chance(0.5) ? 8 + random.below(16) : 50 + random.below(70)),
+      .stream = random.chance(0.5),
+      .tenant = std::move(tenant)};
+  const std::size_t room = plan_.nodes * (plan_.slots > 0 ? plan_.slots : 2);
+  const std::size_t many = std::min<std::size_t>(room * (2 + random.below(8)), 150);
+  // Some have a long one under way before.
+  if (random.chance(0.3)) {
+    Prompt first = prompt;
+    first.tokens = 120;
+    flows_.spawn(patiently(write(Habit::crowds, first)));
+  }
+  if (!co_await net::sleep_until(loop_.now() + up_to(random, seconds(15)))) co_return;
+  for (std::size_t i = 0; i < many; ++i) {
+    flows_.spawn(patiently(write(Habit::crowds, prompt)));
+    if (!co_await net::sleep_until(loop_.now() + up_to(random, milliseconds(10)))) co_return;
+  }
+}
+
+net::Task<> Clients::patiently(Wish wish) { [[maybe_unused]] const auto answer = co_await ask(std::move(wish), {}); }
+
 net::Task<> Clients::ask_once(std::string model, Answer& answer) {
   Random random(plan_.seed);
   const bool embeds = model == models_.back();
@@ -369,31 +404,43 @@ Clients::Wish Clients::prompt(Habit habit, Random& random, std::string model, st
   // Half of these have less than a node gives by itself, or more.
   constexpr std::array<std::uint64_t, 4> kContexts{1'024, 3'000, 6'000, 8'192};
   const std::uint64_t num_ctx = openai || !random.chance(0.04) ? 0 : kContexts[random.below(kContexts.size())];
-  std::string_view called = model;
+  Prompt said{.model = model, .openai = openai, .text = text, .tokens = tokens, .stream = stream, .num_ctx = num_ctx};
   if (model != kNobodys && random.chance(0.15)) {
-    called = kSplit;
+    said.model = kSplit;
   } else if (model == kModels.front() && random.chance(0.1)) {
-    called = kAlias;
+    said.model = kAlias;
   }
-  std::string body =
-      openai
-          ? fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"max_tokens":{}}})",
-                        called, text, stream, tokens)
-          : fmt::format(
-                R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},"options":{{"num_predict":{}{}}}}})",
-                called, text, stream, tokens, num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", num_ctx));
-  const auto kind = model == kNobodys ? Asked::Kind::unknown_model : Asked::Kind::prompt;
   const bool in_session = random.chance(0.2);
-  std::string fields = in_session ? fmt::format("x-session-id: {}\r\n", conversation) : "";
+  if (in_session) said.fields = fmt::format("x-session-id: {}\r\n", conversation);
   // Of three tenants one asks most; those without a name are a fourth.
-  if (random.chance(0.5)) fields += fmt::format("x-drover-tenant: t{}\r\n", random.chance(0.7) ? 0 : random.below(3));
-  if (random.chance(0.1)) fields += fmt::format("x-drover-priority: {}\r\n", random.chance(0.5) ? "high" : "low");
-  Wish wish = request(habit, kind, "POST", openai ? "/v1/chat/completions" : "/api/chat",
-                      called == kSplit ? "" : std::string(model), body, fields);
-  wish.asked.called = called;
+  if (random.chance(0.5)) said.tenant = fmt::format("t{}", random.chance(0.7) ? 0 : random.below(3));
+  const bool has_priority = random.chance(0.1);
+  if (has_priority) said.fields += fmt::format("x-drover-priority: {}\r\n", random.chance(0.5) ? "high" : "low");
+  Wish wish = write(habit, said);
+  if (said.model != kSplit) wish.asked.model = std::move(model);
   wish.asked.session = in_session ? conversation : '\0';
-  wish.asked.openai = openai;
-  wish.asked.num_ctx = num_ctx;
+  wish.asked.has_priority = has_priority;
+  ledger_.asks(wish.asked);
+  return wish;
+}
+
+Clients::Wish Clients::write(Habit habit, const Prompt& prompt) {
+  const std::string context = prompt.num_ctx == 0 ? "" : fmt::format(R"(,"num_ctx":{})", prompt.num_ctx);
+  const std::string length = prompt.openai ? fmt::format(R"("max_tokens":{})", prompt.tokens)
+                                           : fmt::format(R"("options":{{"num_predict":{}{}}})", prompt.tokens, context);
+  const std::string body =
+      fmt::format(R"({{"model":"{}","messages":[{{"role":"user","content":"{}"}}],"stream":{},{}}})", prompt.model,
+                  prompt.text, prompt.stream, length);
+  const auto kind = prompt.model == kNobodys ? Asked::Kind::unknown_model : Asked::Kind::prompt;
+  const std::string tenant = prompt.tenant.empty() ? "" : fmt::format("x-drover-tenant: {}\r\n", prompt.tenant);
+  Wish wish = request(habit, kind, "POST", prompt.openai ? "/v1/chat/completions" : "/api/chat",
+                      prompt.model == kSplit ? "" : prompt.model, body, tenant + prompt.fields);
+  wish.asked.called = prompt.model;
+  wish.asked.openai = prompt.openai;
+  wish.asked.num_ctx = prompt.num_ctx;
+  wish.asked.tenant = prompt.tenant;
+  wish.asked.prompt_bytes = prompt.text.size();
+  wish.asked.answer_tokens = prompt.tokens;
   ledger_.asks(wish.asked);
   return wish;
 }

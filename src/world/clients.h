@@ -65,6 +65,9 @@ class Clients {
   net::Task<> stay_open(Random random);
   net::Task<> send_slowly(Random random);
   net::Task<> misspeak(Random random);
+  net::Task<> crowd(Random random);
+  net::Task<> crowd_in(std::string tenant, std::string model, Random random);
+  net::Task<> patiently(Wish wish);
   net::Task<> ask_once(std::string model, Answer& answer);
 
   net::Task<Answer> ask(Wish wish, Reading reading);
@@ -75,6 +78,18 @@ class Clients {
 
   Wish wish(Habit habit, Random& random);
   Wish prompt(Habit habit, Random& random, std::string model, std::uint32_t tokens, bool stream);
+  // What is asked of a model, and how.
+  struct Prompt {
+    std::string model;  // by the name that the client uses
+    bool openai = false;
+    std::string text{};
+    std::uint32_t tokens = 0;  // of the answer
+    bool stream = true;
+    std::uint64_t num_ctx = 0;
+    std::string tenant{};
+    std::string fields{};  // more of them
+  };
+  Wish write(Habit habit, const Prompt& prompt);
   Wish request(Habit habit, Asked::Kind kind, std::string_view method, std::string path, std::string model,
                std::string_view body, std::string_view fields = "");
 
@@ -86,6 +101,7 @@ class Clients {
   net::Endpoint gateway_;
   std::vector<std::string> models_;
   std::uint64_t asked_ = 0;
+  std::uint64_t crowds_ = 0;  // tenants that came so
   net::TaskGroup flows_;
 };
 

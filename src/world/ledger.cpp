@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace drover::world {
 namespace {
 
@@ -218,6 +220,7 @@ void Ledger::answer_bytes(ClientLink& link, std::string_view bytes) {
       request.reason = head.find("x-drover-reason");
       request.served = head.find("x-drover-model");
       request.fell_back = head.find("x-drover-fallback");
+      request.queued = std::chrono::milliseconds(ascii::to_number(head.find("x-drover-queue-ms")).value_or(0));
       request.relayed = !head.find("x-drover-node").empty();
       request.turned_away = link.turned_away;
       request.streams = head.find("content-type").starts_with("application/x-ndjson") ||

@@ -33,8 +33,12 @@ struct Asked {
   std::string model;   // by its own name; empty: whichever of a split
   std::string called;  // what the client calls it
   bool openai = false;
-  char session = 0;           // that it names; 0: none
-  std::uint64_t num_ctx = 0;  // the context that it names; 0: none
+  char session = 0;  // that it names; 0: none
+  std::string tenant{};
+  bool has_priority = false;        // named by itself
+  std::size_t prompt_bytes = 0;     // of a prompt
+  std::uint32_t answer_tokens = 0;  // of its answer, if that is whole
+  std::uint64_t num_ctx = 0;        // the context that it names; 0: none
 };
 
 // One time that the gateway sent a request to a node.
@@ -69,6 +73,7 @@ struct Request {
   std::string reason{};      // x-drover-reason of it
   std::string served{};      // x-drover-model
   std::string fell_back{};   // x-drover-fallback
+  Duration queued{};         // x-drover-queue-ms
   bool relayed = false;      // the answer is a node's
   bool turned_away = false;  // its connection was, before anything of the request was read
   bool streams = false;      // lines or events, by its content type

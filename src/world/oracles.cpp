@@ -69,6 +69,7 @@ std::vector<std::unique_ptr<Witness>> make_oracles(Court& court) {
   oracles.push_back(make_client_gone(court));
   oracles.push_back(make_deadlines(court));
   oracles.push_back(make_node_bytes(court));
+  oracles.push_back(make_fair_shares(court));
   oracles.push_back(make_memory(court));
   oracles.push_back(make_idle_node(court));
   return oracles;

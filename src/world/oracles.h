@@ -76,6 +76,7 @@ std::unique_ptr<Witness> make_context(Court& court);       // no request gets le
 std::unique_ptr<Witness> make_client_gone(Court& court);   // 4
 std::unique_ptr<Witness> make_deadlines(Court& court);     // 5
 std::unique_ptr<Witness> make_node_bytes(Court& court);    // 6
+std::unique_ptr<Witness> make_fair_shares(Court& court);   // 7
 std::unique_ptr<Witness> make_memory(Court& court);        // 9
 std::unique_ptr<Witness> make_idle_node(Court& court);     // 10: no request waits while a node could take it
 std::vector<std::unique_ptr<Witness>> make_oracles(Court& court);

@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, kFaultCount> kFaultNames{
     "gateway_crash", "gateway_stop",   "reload",        "bad_reload",     "node_removed"};
 
 constexpr std::array<std::string_view, kHabitCount> kHabitNames{
-    "patient",      "sdk",         "keeps_alive", "pipelines", "leaves",    "leaves_queue", "half_closes",
-    "reads_slowly", "never_reads", "stays_open",  "slow_body", "malformed", "browses",      "commands"};
+    "patient",     "sdk",        "keeps_alive", "pipelines", "leaves",  "leaves_queue", "half_closes", "reads_slowly",
+    "never_reads", "stays_open", "slow_body",   "malformed", "browses", "commands",     "crowds"};
 
 // Mostly ordinary, now and then extreme: both ends of a range are where faults hide.
 Duration between(Random& random, Duration least, Duration most) {
@@ -166,6 +166,20 @@ void draw_names(Random& random, config::DroverSettings& settings) {
   settings.aliases = {{std::string(kAlias), {{std::string(kModels.front())}}}, std::move(split)};
 }
 
+// A world of little trouble and little room, whose clients have to share it.
+void crowd(Random& random, Plan& plan) {
+  plan.faults &= draw_some<kFaultCount>(random, 0.1);
+  plan.habits &= draw_some<kHabitCount>(random, 0.2);
+  plan.habits.set(static_cast<std::size_t>(Habit::patient));
+  plan.habits.set(static_cast<std::size_t>(Habit::crowds));
+  plan.nodes = between(random, 3, 4);
+  plan.slots = static_cast<unsigned>(between(random, 1, 3));
+  plan.settings.limits.queue = 1'000;
+  plan.settings.limits.queue_per_tenant = 250;
+  plan.settings.limits.connections = 10'000;
+  plan.settings.timeouts.queue = plan.settings.timeouts.request = std::chrono::seconds(60);
+}
+
 Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   Random random(seed);
   Plan plan;
@@ -190,7 +204,12 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   plan.habits.set(static_cast<std::size_t>(Habit::patient));
   Random apart = Random(seed).split(6);  // of its own, so that a seed goes on to mean what it meant
   draw_names(apart, plan.settings);
+  for (std::size_t i = 1; i <= kKnownCrowds; ++i) {
+    plan.settings.tenants.push_back(
+        {.name = fmt::format("{}{}", kCrowd, i), .weight = one_of(apart, {1U, 1U, 2U, 5U})});
+  }
   plan.settings.timeouts.spill = between(apart, milliseconds(0), milliseconds(10'000));
+  if (apart.chance(0.2)) crowd(apart, plan);
   if (overrides.nodes > 0) plan.nodes = overrides.nodes;
   if (overrides.rate > 0) plan.rate = overrides.rate;
   for (const std::string& dropped : overrides.without) {

@@ -77,8 +77,9 @@ enum class Habit : std::uint8_t {
   malformed,   // no HTTP, or no JSON
   browses,     // listings, show, version, unknown models
   commands,    // loads and unloads through the gateway
+  crowds,      // several tenants at once ask for more than there is room for
 };
-inline constexpr std::size_t kHabitCount = static_cast<std::size_t>(Habit::commands) + 1;
+inline constexpr std::size_t kHabitCount = static_cast<std::size_t>(Habit::crowds) + 1;
 std::string_view name(Habit habit);
 
 struct Plan {
@@ -118,6 +119,9 @@ std::string node_name(std::size_t index);
 // Tokens of context that a node gives where nothing is asked for.
 inline constexpr std::uint32_t kOwnContext = 4'096;
 
+// Tenants that come in crowds are called so, and numbered; so many of them stand in the settings.
+inline constexpr std::string_view kCrowd = "crowd-";
+inline constexpr std::size_t kKnownCrowds = 6;
 // That nodes hold. The last one is for embeddings.
 inline constexpr std::array<std::string_view, 4> kModels{"llama3.2:3b", "gemma3:4b", "qwen3:8b",
                                                          "nomic-embed-text:latest"};

@@ -24,6 +24,7 @@ constexpr std::array kConditions{
     RareCondition{"fell_back_unseen", "from a model that no node has ever had"},
     RareCondition{"waited_by_choice", "for a better node, while a slot was free"},
     RareCondition{"no_time_to_choose", "a policy that could have waited by choice, and no time for it"},
+    RareCondition{"tenants_compete", "two that came in a crowd wait for the same model"},
     RareCondition{"cancel_while_queued", "a client left the queue"},
     RareCondition{"cancel_while_dialling", "a client left while its node was dialled"},
     RareCondition{"cancel_while_waiting", "a client left before the first byte"},
@@ -129,6 +130,10 @@ std::span<const RareCondition> rare_conditions() {
 void RareConditions::meet(std::string_view name) {
   CHECK(std::ranges::find(rare_conditions(), name, &RareCondition::name) != rare_conditions().end());
   ++met_[name];
+}
+
+void RareConditions::request_arrived(const Request& request) {
+  if (request.asked.tenant.starts_with(kCrowd)) crowd_.push_back(&request);
 }
 
 void RareConditions::attempt_began(const Request& request, const Attempt& attempt) {
@@ -289,8 +294,18 @@ void RareConditions::looked(const Look& look) {
   meet_if(offline > 0 && offline == look.snapshot.nodes.size(), "all_nodes_offline");
   meet_if(look.snapshot.retries > 0 && look.snapshot.retries >= look.snapshot.retry_limit, "retries_at_their_limit");
   meet_if(look.pauses, "backpressure");
+  meet_if(tenants_compete(), "tenants_compete");
   meet_if(std::ranges::any_of(look.snapshot.models, [&](const auto& model) { return waits_by_choice(look, model); }),
           "waited_by_choice");
+}
+
+bool RareConditions::tenants_compete() {
+  std::erase_if(crowd_, [](const Request* request) {
+    return request->over() || request->lost || !request->lines.empty() || !request->attempts.empty();
+  });
+  return std::ranges::any_of(crowd_, [&](const Request* request) {
+    return request->asked.model == crowd_.front()->asked.model && request->asked.tenant != crowd_.front()->asked.tenant;
+  });
 }
 
 // It is known of policies that estimate; others never do.

@@ -25,6 +25,7 @@ class RareConditions final : public Witness {
   // How often each was met; those that were not are absent.
   const std::map<std::string_view, std::uint64_t>& met() const { return met_; }
 
+  void request_arrived(const Request& request) override;
   void attempt_began(const Request& request, const Attempt& attempt) override;
   void attempt_ended(const Request& request, const Attempt& attempt) override;
   void answer_began(const Request& request) override;
@@ -36,6 +37,7 @@ class RareConditions final : public Witness {
 
  private:
   static bool waits(const Look& look, const std::string& model);
+  bool tenants_compete();
   bool waits_by_choice(const Look& look, const balance::ModelSnapshot& model) const;
   void meet(std::string_view name);
   void meet_if(bool condition, std::string_view name) {
@@ -48,6 +50,7 @@ class RareConditions final : public Witness {
   std::size_t streams_ = 0;                                   // answers that have begun and not ended
   std::size_t waiting_ = 0;                                   // at the last look
   std::set<std::pair<std::uint64_t, std::string>> resident_;  // node and model, at the last look
+  std::vector<const Request*> crowd_;                         // requests of crowds that no node has yet
   bool stopping_ = false;
   unsigned life_ = 0;  // of the gateway, at the last look
   std::vector<std::uint64_t> name_lookups_;

@@ -78,11 +78,20 @@ class Dispatch final : public Witness {
     if (court_.settings().since >= gone.since) return;  // the routes were others when it was decided
     for (const auto& runner : gone.runners) {
       for (const std::string& model : runner.models) {
-        if (!may_serve(gone, model) || somebody_else_serves(look, gone, model)) continue;
+        if (!served_before(gone, model) || !may_serve(gone, model)) continue;
+        if (somebody_else_serves(look, gone, model)) continue;
         court_.complain("dispatch", fmt::format("node {} was the last one with {}, and failed requests took it offline",
                                                 gone.id.value, model));
       }
     }
+  }
+
+  // A listing may have come since.
+  bool served_before(const balance::NodeSnapshot& node, const std::string& model) const {
+    const auto then = std::ranges::find(before_, node.id, &balance::NodeSnapshot::id);
+    return then != before_.end() && std::ranges::any_of(then->runners, [&](const auto& runner) {
+             return std::ranges::find(runner.models, model) != runner.models.end();
+           });
   }
 
   // As far as the model's route is concerned.

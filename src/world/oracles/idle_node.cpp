@@ -1,4 +1,4 @@
-// No request waits while a node could take it: for three seconds on end there was somebody in the line of a model, and
+// No request waits while a node could take it: for a second on end there was somebody in the line of a model, and
 // a node among those that its route may choose is stable, has it in memory, and has a free slot.
 
 #include <fmt/format.h>
@@ -34,10 +34,13 @@ class IdleNode final : public Witness {
   }
 
  private:
+  // A recovering neighbour, a load that ends, a tick: none takes so long.
+  static constexpr Duration kAtOnce = std::chrono::seconds(1);
+
   // A policy that estimates may wait for a better node on purpose, for so long.
   Duration patience(const std::string& model) const {
     const bool may_wait = court_.settings().route_of(model).policy->estimates();
-    return std::chrono::seconds(3) + (may_wait ? court_.settings().scheduler.spill_delay : Duration{0});
+    return kAtOnce + (may_wait ? court_.settings().scheduler.spill_delay : Duration{0});
   }
 
   bool could_run(const Look& look, const std::string& model) const {

@@ -30,8 +30,9 @@ class NodeBytes final : public Witness {
     const std::size_t node_part = request.node_part();
     const std::string_view tail = std::string_view(request.body).substr(node_part);
     if (tail.empty()) return;
-    // Who left, or was left because it took nothing or the grace of a stop was over, may have a part of it.
-    const bool left = request.client_gone || request.broken_off || court_.stopping;
+    // Who left, or was left because it took nothing, the gateway crashed, or the grace of a stop was over, may have a
+    // part of it.
+    const bool left = request.client_gone || request.broken_off || request.lost || court_.stopping;
     const bool in_part = left && std::ranges::any_of(kFrames, [&](std::string_view frame) {
                            return tail.starts_with(frame) || frame.starts_with(tail);
                          });
