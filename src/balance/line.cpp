@@ -91,7 +91,7 @@ void Line::raise(Flow& flow) const {
   bool any = false;
   double least = last_account_;
   for (const auto& other : flows_) {
-    if (other->idle()) continue;
+    if (other.get() == &flow || other->idle()) continue;
     const double account = other->served / other->tenant->weight;
     least = any ? std::min(least, account) : account;
     any = true;
@@ -110,7 +110,7 @@ void Line::admit(Request& request, Tenant& tenant, Priority priority, double tok
   request.flow = &tenant == nameless.tenant ? &nameless : &flow_of(tenant);
   request.priority = priority;
   request.tokens = tokens;
-  if (flows_.size() > 1 && request.flow->idle()) raise(*request.flow);
+  if (flows_.size() > 1 && request.flow->size == 0) raise(*request.flow);
 }
 
 void Line::join(Request& request, Mono now, const LineRules& rules) {

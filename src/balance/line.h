@@ -3,9 +3,9 @@
 //
 // Higher classes of priority go first; of every eight starts one is for a lower class whose oldest request has waited
 // longer than `aging`, so that nothing starves. Within a class tenants share by tokens: each has an account of what it
-// was served, and the one with the smallest goes next. Who comes back after having asked for nothing is raised to the
-// smallest account of those that did, or of the last one that did: idleness saves nothing up. Of a tenant's own
-// requests, the one that came first goes first, unless it is overloaded.
+// was served, and the one with the smallest goes next. Who comes back after none of its requests waited is raised to
+// the smallest account of the others that ask, or of the last one that did: who asks for less saves nothing up. Of a
+// tenant's own requests, the one that came first goes first, unless it is overloaded.
 //
 // A tenant is overloaded while more of its requests come than start and the oldest one waits far longer than a request
 // should. First come, first served would make all of them late then. So those that, when they came, were expected to

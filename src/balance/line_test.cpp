@@ -126,6 +126,26 @@ TEST(Line, does_not_let_a_tenant_save_up_while_it_asks_for_nothing) {
   EXPECT_EQ(queue.order(), "9 21 10 22 11 12 ") << "from now on they share; the 700 tokens before are busy's to keep";
 }
 
+TEST(Line, does_not_let_a_tenant_save_up_while_one_of_its_own_runs_and_none_waits) {
+  Queue queue;
+  queue.join(1, "frugal");
+  EXPECT_EQ(queue.start(), 1U);
+  std::uint64_t running = 1;
+  for (std::uint64_t id = 101; id <= 120; ++id) queue.join(id, "busy");
+  for (std::uint64_t id = 2; id <= 6; ++id) {  // always one that runs, while busy has three times as many
+    for (int i = 0; i < 3; ++i) queue.end(queue.start());
+    queue.join(id, "frugal");
+    Request& request = *queue.table.find(RequestId{id});
+    queue.line.leave(request);
+    queue.line.started(request, true, queue.now);
+    queue.end(running);
+    running = id;
+  }
+  for (std::uint64_t id = 11; id <= 16; ++id) queue.join(id, "frugal");
+  EXPECT_EQ(queue.order(5), "116 117 118 11 119 ")
+      << "frugal has had its two since it was raised, and from now on they share";
+}
+
 TEST(Line, counts_what_still_runs_for_the_one_who_took_all_slots) {
   Queue queue;
   for (std::uint64_t id = 1; id <= 6; ++id) queue.join(id, "greedy");

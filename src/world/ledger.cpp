@@ -297,7 +297,11 @@ void Ledger::node_bytes(NodeLink& link, std::string_view bytes) {
     if (link.request != nullptr && !bytes.empty()) link.request->attempts[link.attempt].last_byte = now();
     const Event event = link.answers.next(bytes);
     if (event == Event::more || event == Event::broken) return;
-    if (link.request == nullptr) continue;
+    if (link.request == nullptr) {
+      const bool nothing = event == Event::payload && link.answers.payload().starts_with(R"({"models":[])");
+      if (nothing) listed_nothing_[link.node] = now();
+      continue;
+    }
     Attempt& attempt = link.request->attempts[link.attempt];
     if (event == Event::head) {
       attempt.status = link.answers.head().status;

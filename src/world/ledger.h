@@ -147,6 +147,11 @@ class Ledger final : public net::LinkTap {
   void at_rest();
 
   const std::deque<Request>& requests() const { return requests_; }
+  // When the gateway last heard from a node that it lists nothing, true or not; never: the beginning of time.
+  Mono listed_nothing(std::size_t node) const {
+    const auto found = listed_nothing_.find(node);
+    return found == listed_nothing_.end() ? Mono{} : found->second;
+  }
   std::size_t open() const { return open_; }  // requests whose head came and whose line did not
   std::uint64_t lines(unsigned life) const;   // of the access log
   std::uint64_t lines_with(unsigned life, std::string_view outcome) const;
@@ -207,6 +212,7 @@ class Ledger final : public net::LinkTap {
   std::map<std::string, Asked, std::less<>> asked_;
   std::deque<Request> requests_;
   std::map<std::string, Request*, std::less<>> by_id_;
+  std::map<std::size_t, Mono> listed_nothing_;  // by node
   std::map<net::LinkId, ClientLink> clients_;
   std::map<net::LinkId, NodeLink> upstreams_;
   std::map<std::pair<unsigned, std::string>, std::uint64_t> lines_;  // by life and outcome

@@ -22,7 +22,7 @@ std::span<const Configured> Court::settings_since(Mono time) const {
 
 bool Court::may_be_for(const Request& request, std::string_view model) const {
   const std::string key = api::model_key(model);
-  return std::ranges::any_of(settings_since(request.began), [&](const Configured& settings) {
+  return std::ranges::any_of(settings_for(request), [&](const Configured& settings) {
     return std::ranges::any_of(settings.models_of(request.asked.called), [&](const auto& share) {
       return api::model_key(share.model) == key ||
              api::model_key(settings.route_of(share.model).settings.fallback) == key;

@@ -53,9 +53,12 @@ struct Court {
 
   Mono now() const { return clock.mono(); }
   const Configured& settings() const { return configured.back(); }
-  // By which a request may be judged that came then: those in force, later ones, and those just before, which a worker
-  // may not have been told to forget yet.
+  // Those in force then, later ones, and those just before, which a worker may not have been told to forget yet.
   std::span<const Configured> settings_since(Mono time) const;
+  // By which a request may be judged, whose head may have come in drops.
+  std::span<const Configured> settings_for(const Request& request) const {
+    return settings_since(request.began - plan.settings.timeouts.head);
+  }
   // Whether the request may wait for that model: by its name, or by a fallback.
   bool may_be_for(const Request& request, std::string_view model) const;
   void complain(std::string_view oracle, std::string text);

@@ -18,7 +18,9 @@ void PassedOver::looked(const Look& look) {
       for (const std::string& model : runner.models) {
         const Where where{static_cast<std::size_t>(node.id.value), model};
         const auto known = usable_since_.find(where);
-        usable[where] = known == usable_since_.end() ? look.now : std::max(known->second, node.since);
+        // A listing of nothing may have come and gone between two looks.
+        const Mono least = std::max(node.since, court_.ledger.listed_nothing(where.first));
+        usable[where] = known == usable_since_.end() ? look.now : std::max(known->second, least);
       }
     }
   }

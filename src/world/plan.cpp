@@ -209,7 +209,8 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
         {.name = fmt::format("{}{}", kCrowd, i), .weight = one_of(apart, {1U, 1U, 2U, 5U})});
   }
   plan.settings.timeouts.spill = between(apart, milliseconds(0), milliseconds(10'000));
-  if (apart.chance(0.2)) crowd(apart, plan);
+  const bool left_out = std::ranges::find(overrides.without, name(Habit::crowds)) != overrides.without.end();
+  if (apart.chance(0.2) && !left_out) crowd(apart, plan);
   if (overrides.nodes > 0) plan.nodes = overrides.nodes;
   if (overrides.rate > 0) plan.rate = overrides.rate;
   for (const std::string& dropped : overrides.without) {

@@ -58,20 +58,20 @@ class Models final : public Witness {
   static constexpr Duration kSettled = std::chrono::seconds(1);  // until every worker knows what is new
 
   bool stands_for(const Request& request, std::string_view model) const {
-    return std::ranges::any_of(court_.settings_since(request.began), [&](const Configured& settings) {
+    return std::ranges::any_of(court_.settings_for(request), [&](const Configured& settings) {
       const auto shares = settings.models_of(request.asked.called);
       return std::ranges::find(shares, model, &fleet::AliasSettings::Share::model) != shares.end();
     });
   }
   bool falls_back(const Request& request, std::string_view from, std::string_view to) const {
-    return std::ranges::any_of(court_.settings_since(request.began), [&](const Configured& settings) {
+    return std::ranges::any_of(court_.settings_for(request), [&](const Configured& settings) {
       return settings.route_of(from).settings.fallback == to;
     });
   }
 
   void judge_fallback(const Request& request, const Attempt& attempt, const Attempt* before) {
     std::set<std::string> from;
-    for (const Configured& settings : court_.settings_since(request.began)) {
+    for (const Configured& settings : court_.settings_for(request)) {
       for (const auto& share : settings.models_of(request.asked.called)) {
         if (falls_back(request, share.model, attempt.model)) from.insert(share.model);
       }
