@@ -14,6 +14,7 @@ constexpr double kWorthWaiting = 0.9;  // these as balance::EarliestFinish and i
 constexpr double kOverlap = 0.5;
 constexpr double kWantedAgain = 600;
 constexpr double kChain = 10;
+constexpr double kInUse = 2;
 constexpr std::size_t kWeighed = 256;  // pairs of a request and a node that are looked at for one start
 constexpr std::size_t kLookahead = 16;
 constexpr Duration kLookAgain = std::chrono::seconds(1);
@@ -107,7 +108,7 @@ std::optional<Informed::Estimate> Informed::estimate(const Stage& stage, std::si
   } else if (!stage.node(node).is_loaded(held)) {
     if (place.loading || loads_[model] >= settings_.scheduler.parallel_loads) return std::nullopt;
     result.state = State::cold;
-    result.load = seconds(place.load_times[model]);
+    result.load = seconds(place.load_times[model]) * (1 + kInUse * others);
     if (evicts(stage, node, model)) result.load += eviction(stage, node, model);
   } else if (mine >= slots) {
     result.state = State::busy;
