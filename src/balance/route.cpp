@@ -26,8 +26,6 @@ const Route& Routes::of(std::string_view model) const {
   return *found;
 }
 
-bool Routes::estimates() const {
-  return std::ranges::any_of(routes_, &Route::estimates);
-}
+bool Routes::estimates() const { return std::ranges::any_of(routes_, &Route::estimates); }
 
 }  // namespace drover::balance

@@ -79,10 +79,11 @@ class Scheduler {
   Mono next_deadline() const;
 
   Snapshot snapshot(Mono now) const;
-  // Adds to a snapshot up to `most` nodes, models and tenants that it does not have yet; an empty one is the beginning. False:
-  // it is whole.
+  // Adds to a snapshot up to `most` nodes, models and tenants that it does not have yet; an empty one is the beginning.
+  // False: it is whole.
   bool add_to(Snapshot& snapshot, std::size_t most, Mono now) const;
-  // Looks for the decisions about a request, among up to `most` of those that are remembered. False: the search is over.
+  // Looks for the decisions about a request, among up to `most` of those that are remembered. False: the search is
+  // over.
   bool look(DecisionSearch& search, std::size_t most) const;
   const SchedulerSettings& settings() const;
 

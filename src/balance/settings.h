@@ -34,10 +34,10 @@ struct TenantSettings {
 };
 
 struct SchedulerSettings {
-  std::size_t max_queue = 1000;                        // waiting requests, all models together
-  std::size_t max_queue_each = 250;                    // of each tenant that has a name
-  std::vector<TenantSettings> tenants{};               // any other name has the defaults
-  bool tenant_caches = false;                          // what one has in a cache moves no request of another
+  std::size_t max_queue = 1000;           // waiting requests, all models together
+  std::size_t max_queue_each = 250;       // of each tenant that has a name
+  std::vector<TenantSettings> tenants{};  // any other name has the defaults
+  bool tenant_caches = false;             // what one has in a cache moves no request of another
   LineRules line{};
   Duration queue_timeout = std::chrono::seconds(300);  // the longest wait
   unsigned attempts = 3;                               // per request, the first one included; for retry_after()
