@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "balance/events.h"
 
@@ -19,7 +20,9 @@ class RunnerContext {
   std::uint64_t tokens() const { return tokens_; }
 
   // A load begins: the node has yet to say what it gave.
-  void begin_load() { tokens_ = 0; }
+  void begin_load() { before_load_ = std::exchange(tokens_, 0); }
+  // The node refused it, and what it had before is there still.
+  void load_refused() { tokens_ = before_load_; }
   // The node says that it has so many; 0: it does not say.
   void saw(std::uint64_t tokens, const std::optional<LoadNeed>& loaded);
 
@@ -36,6 +39,7 @@ class RunnerContext {
   std::uint64_t has(const std::optional<LoadNeed>& loaded) const;
 
   std::uint64_t tokens_ = 0;
+  std::uint64_t before_load_ = 0;
   std::uint64_t own_ = 0;   // what it has when a load asks for nothing; 0: not seen yet
   std::uint64_t most_ = 0;  // what it got when a load asked for more: the model has no more; 0: not seen
 };

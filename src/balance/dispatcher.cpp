@@ -84,10 +84,12 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
               .candidate = start->candidate,
               .reason = reason,
               .estimate = {},
-              .found = {}};
+              .found = {},
+              .continues = {}};
   if (route.estimates) {
     bound.estimate = survey_.estimate(start->candidate, now);
     bound.found = survey_.found(start->candidate);
+    bound.continues = prefixes.continues();
   }
   return bound;
 }
@@ -129,7 +131,8 @@ bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
     request.arrival = now;
     request.deadline = kNever;
     served.lane->line.admit(request, tenants.nameless(), Priority::normal, 0);
-    start(request, {.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}}, false, now);
+    const Bound bound{.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}, .continues = {}};
+    start(request, bound, false, now);
     actions.push_back(Trial{.request = request.id, .node = node.spec.id, .model = served.lane->model});
     return true;
   }
@@ -146,7 +149,9 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   request.in_flight_at_start = ++runner.in_flight;
   request.ended_at_start = runner.ended;
   request.recoveries_at_start = node.recoveries;
-  request.batch_at_start = ++node.in_flight;
+  ++node.in_flight;
+  request.writing = 1 + work_of(request).context;
+  request.writing_at_start = node.writing += request.writing;
   ++request.lane->running;
   request.lane->line.started(request, waited, now);
   request.lane->previous = node.spec.id;
@@ -162,7 +167,10 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   if (request.lane->route->estimates) {
     if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
     request.found = bound.found;
-    prefixes.note(runner.cache, request.prompt.prefix, request.salt);
+    if (prefixes.note(runner.cache, request.prompt.prefix, request.salt, now)) {
+      request.lane->habits.returns.asked();
+      if (bound.continues) request.lane->habits.returns.came_back(now - *bound.continues);
+    }
   }
   request.prompt.prefix = {};
   request.prefix = {};
@@ -174,6 +182,7 @@ void Dispatcher::stop(Request& request, double tokens, Mono now) {
   request.node->changed();
   --request.runner->in_flight;
   --request.node->in_flight;
+  request.node->writing = request.node->in_flight == 0 ? 0 : request.node->writing - request.writing;
   if (request.recoveries_at_start != request.node->recoveries) --request.node->stragglers;
   --request.lane->running;
   request.lane->line.ended(request, tokens);
@@ -278,17 +287,48 @@ void Dispatcher::start_load(const Request& request, Place& place, Mono now, Acti
   Node& node = *place.node;
   CHECK(!node.load);
   const LoadNeed need = place.runner->context.to_load(request.need, request.lane->route->settings.context);
-  place.runner->context.begin_load();
-  node.load =
-      NodeLoad{.token = LoadToken{++loads_}, .lane = request.lane, .runner = place.runner, .need = need, .since = now};
+  const Served* const goes = node.full_for(*place.runner, now) ? victim_of(node, now).served : nullptr;
+  Runner* const victim = goes == nullptr ? nullptr : goes->runner;
+  if (victim != nullptr && victim->claimant != nullptr) release_claim(*victim->claimant);
+  node.load = NodeLoad{.token = LoadToken{++loads_},
+                       .lane = request.lane,
+                       .runner = place.runner,
+                       .need = need,
+                       .request = request.id,
+                       .victim = victim,
+                       .since = now};
   node.changed();
   ++request.lane->loads;
   request.lane->previous = node.spec.id;
-  actions.push_back(Load{.token = node.load->token,
-                         .node = node.spec.id,
-                         .model = request.lane->model,
-                         .need = need,
-                         .request = request.id});
+  if (victim == nullptr || victim->in_flight == 0) ask_for_load(node, now, actions);
+}
+
+void Dispatcher::ask_for_load(Node& node, Mono now, Actions& actions) {
+  NodeLoad& load = *node.load;
+  load.asked_for = true;
+  load.since = now;
+  load.runner->context.begin_load();
+  node.changed();
+  Load ask{
+      .token = load.token, .node = node.spec.id, .model = load.lane->model, .need = load.need, .request = load.request};
+  const auto victim = std::ranges::find(node.served, load.victim, &Served::runner);
+  if (victim != node.served.end() && victim->runner->resident) ask.evict = victim->lane->model;
+  actions.push_back(std::move(ask));
+}
+
+void Dispatcher::resume_load(Node& node, Mono now, Actions& actions) {
+  if (!node.load || node.load->asked_for) return;
+  const NodeLoad& load = *node.load;
+  const Request* const request = requests.find(load.request);
+  const bool serves = std::ranges::find(node.served, load.lane, &Served::lane) != node.served.end();
+  if (request != nullptr && request->node == nullptr && serves && node.usable()) {
+    if (!load.victim->resident || load.victim->in_flight == 0) ask_for_load(node, now, actions);
+    return;
+  }
+  Lane& lane = *load.lane;
+  end_load(node);
+  dispatch_node(node, now, actions);
+  forget_if_empty(lane);
 }
 
 void Dispatcher::end_load(Node& node) {

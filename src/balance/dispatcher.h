@@ -66,6 +66,7 @@ class Dispatcher {
     Reason reason;
     Estimate estimate;
     PrefixIndex::Found found;
+    std::optional<Mono> continues;  // PrefixIndex::continues
   };
   // Where it can start now, as the policy has it.
   std::optional<Bound> best(const Request& request, Mono now);
@@ -122,6 +123,9 @@ class Dispatcher {
   Lane& lane_of(const std::string& model);
   Lane* find_lane(std::string_view model);  // null: there is none
   void end_load(Node& node);
+  // A load that was decided is asked for, once the model that makes room is idle; or given up, if the request for which
+  // it was decided does not wait any more, or the node cannot serve it any more.
+  void resume_load(Node& node, Mono now, Actions& actions);
   // Gone, if nothing of it is left; to be asked whenever it may have lost its last place, request or load.
   void forget_if_empty(Lane& lane);
   // When a client whose request found no place may come back: by how fast all lines move.
@@ -148,6 +152,7 @@ class Dispatcher {
   void consider_loads(Lane& lane, Mono now, Actions& actions);
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);
+  void ask_for_load(Node& node, Mono now, Actions& actions);
 
   struct NameHash {
     std::size_t operator()(std::string_view name) const { return api::xxh3(name); }

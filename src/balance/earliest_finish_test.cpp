@@ -15,6 +15,7 @@ namespace drover::balance {
 namespace {
 
 using testing::Fleet;
+using testing::milliseconds;
 using testing::seconds;
 
 // ---- the policy
@@ -298,6 +299,30 @@ TEST(EarliestFinish, an_unloaded_model_has_no_cache) {
   const auto other = fleet.start(2, 2);  // ties go round
   const auto again = fleet.start(3, 1);
   EXPECT_NE(again, other);
+}
+
+// Two like nodes whose caches are full: one of what came within the last minute, of which half goes on after a hundred
+// seconds, the other of what came hours ago.
+TEST(EarliestFinish, what_is_new_goes_where_it_pushes_out_no_conversation_that_may_go_on) {
+  LearningFleet fleet(2, 4);
+  fleet.learn({1, 1});
+  std::uint64_t request = 1;
+  const auto serve = [&](std::uint64_t text, std::uint64_t node) {
+    ASSERT_EQ(fleet.start(++request, text, NodeId{node}), node);
+    fleet.now += milliseconds(100);
+    fleet.answers(request, node, durations(1));
+  };
+  const auto text = [](std::uint64_t i) { return 20'000 + i; };
+  for (std::uint64_t i = 0; i < 300; ++i) serve(text(i), 1);
+  fleet.now += std::chrono::hours(2);
+  for (std::uint64_t i = 1000; i < 3000; ++i) {
+    serve(text(i), 0);
+    if (i >= 1500) serve(text(i - 500), 0);
+  }
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(fleet.start(++request, 90'000 + i), 1U) << "they are alike, but for what they would forget";
+    fleet.answers(request, 1, durations(1));
+  }
 }
 
 TEST(EarliestFinish, of_those_that_wait_the_one_whose_prompt_is_still_cached_goes_first) {

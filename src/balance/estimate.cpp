@@ -13,49 +13,61 @@ namespace {
 constexpr double kUnknownWait = 5;  // seconds: until a probe tells more
 // What runs longer than expected is expected to run on for this part of the time it has taken.
 constexpr double kOverdue = 0.2;
-// A model that was pushed out is wanted again if a request for it came within this time.
-constexpr double kWantedAgain = 600;
-// And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
-// high load; with more, slow nodes are used that had better have loaded.
-constexpr double kChain = 10;
-// Each answer that is written on a node makes a load there as bad as so many more: it shows that the node is wanted for
-// what it holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
-constexpr double kInUse = 2;
 
 double load_time(const Runner& runner, const Lane& lane) {
   return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
 }
 
+double time_left(const Request& request, Mono now) {
+  return std::max(seconds(request.expected_end - now), kOverdue * seconds(now - request.started));
+}
+
 // Until the first of those that run there ends.
 double first_end(const Runner& runner, Mono now) {
-  double soonest = kUnknownWait;
-  bool any = false;
-  for (const Request* request = runner.running; request != nullptr; request = request->behind) {
-    const double left = std::max(seconds(request->expected_end - now), kOverdue * seconds(now - request->started));
-    soonest = any ? std::min(soonest, left) : left;
-    any = true;
+  if (runner.running == nullptr) return kUnknownWait;
+  double soonest = time_left(*runner.running, now);
+  for (const Request* request = runner.running->behind; request != nullptr; request = request->behind) {
+    soonest = std::min(soonest, time_left(*request, now));
   }
   return soonest;
 }
 
-// What it costs that a load pushes out a model: one that is idle, if there is one, else the first that becomes so. It
-// has to be loaded again for its next request, and for those that come meanwhile, which then wait, too.
-double eviction(const Node& node, Mono now) {
-  const Served* victim = nullptr;
-  const auto order = [](const Runner& runner) { return std::pair(runner.in_flight > 0, runner.last_start); };
-  for (const Served& served : node.served) {
-    const Runner& runner = *served.runner;
-    if (runner.resident && (victim == nullptr || order(runner) < order(*victim->runner))) victim = &served;
+// Until all of them have.
+double last_end(const Runner& runner, Mono now) {
+  double last = 0;
+  for (const Request* request = runner.running; request != nullptr; request = request->behind) {
+    last = std::max(last, time_left(*request, now));
   }
-  if (victim == nullptr) return 0;
-  const Runner& runner = *victim->runner;
+  return last;
+}
+
+// Until a load that was decided has ended.
+double load_left(const NodeLoad& load, double load_time, Mono now) {
+  if (!load.asked_for) return load_time + last_end(*load.victim, now);
+  return std::max(0.0, load_time - seconds(now - load.since));
+}
+
+// What it costs that a model goes. It has to become idle, and to be loaded again for its next request, for those that
+// wait for it now, and for those that come meanwhile.
+double loss(const Served& served, Mono now) {
+  const Runner& runner = *served.runner;
   const double wanted = std::max(0.0, 1 - seconds(now - runner.last_start) / kWantedAgain);
-  const double load = load_time(runner, *victim->lane);
-  const double wait = runner.in_flight > 0 ? first_end(runner, now) : 0;
-  return wait + kChain * wanted * load * (1 + runner.start_rate * load);
+  const double load = load_time(runner, *served.lane);
+  const auto waiting = static_cast<double>(served.lane->line.size());
+  return last_end(runner, now) + kChain * wanted * load * (1 + waiting + runner.start_rate * load);
 }
 
 }  // namespace
+
+Victim victim_of(const Node& node, Mono now) {
+  Victim least{};
+  for (const Served& served : node.served) {
+    if (!served.runner->resident) continue;
+    const double its_loss = loss(served, now);
+    if (least.served == nullptr || its_loss < least.loss) least = {.served = &served, .loss = its_loss};
+  }
+  return least;
+}
 
 Work work_of(const Request& request) {
   const ModelHabits& habits = request.lane->habits;
@@ -64,44 +76,53 @@ Work work_of(const Request& request) {
             .per_cached_byte = habits.tokens_per_byte.value() * habits.reuse.value()};
   work.reading = reading_work(work.prompt, 0);
   if (request.prompt.max_answer) work.answer = std::min(work.answer, static_cast<double>(*request.prompt.max_answer));
+  work.context = writing_weight(work.prompt + work.answer / 2) - 1;
   return work;
 }
 
-Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono now, bool& follows_habits) {
+Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, const PrefixIndex& prefixes, Mono now,
+                 bool& follows_habits) {
   const Node& node = *place.node;
   const Runner& runner = *place.runner;
   Prices prices{.slots = runner.slots.slots(), .free_slots = runner.slots.slots()};
   follows_habits = !runner.speed.knows_reading() || !runner.speed.knows_writing();
 
   prices.others = static_cast<double>(node.in_flight);
+  double writing = node.writing;
   if (readiness == Readiness::busy) {
     if (node.load && node.load->runner == &runner) {
-      prices.load = std::max(0.0, load_time(runner, lane) - seconds(now - node.load->since));
-      prices.others = 0;
+      prices.load = load_left(*node.load, load_time(runner, lane), now);
+      prices.others = writing = 0;
     } else {
       prices.free_slots = 0;
       prices.wait = runner.in_flight < runner.slots.slots() ? kUnknownWait : first_end(runner, now);
-      prices.others = std::max(0.0, prices.others - 1);
+      if (node.in_flight > 0) {
+        writing -= writing / prices.others;
+        prices.others -= 1;
+      }
     }
   } else if (readiness == Readiness::cold) {
     prices.load = load_time(runner, lane) * (1 + kInUse * static_cast<double>(node.in_flight));
     follows_habits |= !runner.load_time.known();
-    if (node.full()) prices.load += eviction(node, now);
+    if (node.full_for(runner, now)) prices.load += victim_of(node, now).loss;
   }
 
   const SpeedEstimate& reading = runner.speed.knows_reading() ? runner.speed : lane.habits.speed;
-  const SpeedEstimate& writing = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
+  const SpeedEstimate& speed = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
   prices.start = reading.read_start();
   prices.read = reading.read_time();
-  prices.write = writing.token_time(prices.others + 1);
-  if (prices.others > 0) prices.slower = 1 - writing.token_time(prices.others) / prices.write;
+  prices.write = speed.token_time(writing + 1);
+  prices.slower = speed.token_slope();
+  if (const auto idle = prefixes.idle_at_end(runner.cache, now)) prices.displaced = lane.habits.returns.likely(*idle);
   return prices;
 }
 
 Tariff tariff_of(const Prices& prices, double weight) {
+  const double delays = kOverlap * prices.others * prices.slower;
   return {.fixed = (kWaitPrice * prices.wait + prices.load + prices.start) / weight + prices.start * prices.others,
-          .per_prompt = prices.read * (1 / weight + prices.others),
-          .per_answer = prices.write * (1 / weight + kOverlap * prices.others * prices.slower)};
+          .per_prompt = prices.read * (1 / weight + prices.others + prices.displaced),
+          .per_answer = prices.write / weight + delays,
+          .per_context = prices.slower / weight + delays};
 }
 
 std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {
@@ -121,7 +142,7 @@ std::optional<double> learn(const Request& request, const NodeDurations& duratio
   }
   const SpeedSample sample{.durations = durations,
                            .reading = reading_work(tokens, std::min(cached, tokens)),
-                           .batch = static_cast<double>(request.batch_at_start + request.node->in_flight) / 2};
+                           .batch = (request.writing_at_start + request.node->writing) / 2};
   runner.speed.observe(sample);
   habits.speed.observe(sample);
   ++habits.version;

@@ -1,8 +1,9 @@
 #pragma once
 // What a request would cost on a node. Its parts: the wait for a slot, the load, reading what of the prompt is in no
-// cache, writing the answer, and the delay that it causes to those already there, whose streams stop while a prompt is
-// read and go slower while one more answer is written. All from what answers have told before: speed.h, model_habits.h,
-// prefix_index.h.
+// cache, writing the answer, and what others lose by it. Those already there are delayed: their streams stop while a
+// prompt is read and go slower while one more answer is written. And of a cache that is full each token read pushes out
+// another, which has to be read again if its conversation goes on. All from what answers have told before: speed.h,
+// model_habits.h, prefix_index.h.
 
 #include <algorithm>
 #include <optional>
@@ -16,8 +17,10 @@
 namespace drover::balance {
 
 struct Lane;
+struct Node;
 struct Place;
 struct Request;
+struct Served;
 
 // A request in tokens.
 struct Work {
@@ -25,23 +28,43 @@ struct Work {
   double answer = 0;
   double per_cached_byte = 0;  // tokens that need not be read
   double reading = 1;          // reading_work(), if none of it is in a cache
+  double context = 0;          // what it adds to the answer's writing_weight(), at the mean
 };
 Work work_of(const Request& request);
 
 // What a place asks of any request: the part of an estimate that does not depend on which it is.
 struct Prices {
-  double wait = 0;    // seconds for a slot
-  double load = 0;    // seconds for the model, and for the one that it pushes out, if that is wanted again
-  double start = 0;   // seconds to begin with a prompt
-  double read = 0;    // seconds for each unit of its reading_work()
-  double write = 0;   // seconds a token of the answer
-  double others = 0;  // answers that are written there meanwhile
-  double slower = 0;  // part of their speed that they lose by one more
+  double wait = 0;       // seconds for a slot
+  double load = 0;       // seconds for the model, and for the one that it pushes out, if that is wanted again
+  double start = 0;      // seconds to begin with a prompt
+  double read = 0;       // seconds for each unit of its reading_work()
+  double write = 0;      // seconds a token of an answer that has no context
+  double slower = 0;     // and more seconds a token, its own and the others', for each answer or its context
+  double others = 0;     // answers that are written there meanwhile
+  double displaced = 0;  // how likely the part of a conversation is wanted again that a token read pushes out
   unsigned slots = 1;
   unsigned free_slots = 0;
 };
 // `follows_habits`: set if they go by what other nodes have told, since this one has not told yet.
-Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, Mono now, bool& follows_habits);
+Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, const PrefixIndex& prefixes, Mono now,
+                 bool& follows_habits);
+
+// A model that was pushed out is wanted again if a request for it came within this time.
+inline constexpr double kWantedAgain = 600;  // seconds
+// And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
+// high load; with more, slow nodes are used that had better have loaded.
+inline constexpr double kChain = 7;
+// Each answer that is written on a node makes a load there as bad as so many more: it shows that the node is wanted for
+// what it holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
+inline constexpr double kInUse = 8;
+
+// The model that a node had best give up for another one, as its runner idles or will, and what that costs in seconds.
+// null: it has none in memory.
+struct Victim {
+  const Served* served = nullptr;
+  double loss = 0;
+};
+Victim victim_of(const Node& node, Mono now);
 
 // In seconds.
 struct Estimate {
@@ -50,7 +73,7 @@ struct Estimate {
   double prompt = 0;  // reading what of it no cache has
   double answer = 0;
   double saved = 0;  // of the prompt, by a cache; not a part of the others
-  double harm = 0;   // what those that run there lose by it, all together
+  double harm = 0;   // what others lose by it: those that run there, and whose prompt is pushed out of the cache
 
   double work() const { return prompt + answer; }
   double finish() const { return wait + load + work(); }
@@ -60,12 +83,14 @@ inline constexpr double kOverlap = 0.5;
 // `cached_bytes`: of the prompt, found there. `promised`: seconds of work that wait for the runner and come before it.
 inline Estimate estimate(const Prices& prices, const Work& work, double cached_bytes, double promised) {
   const double cached = std::min(cached_bytes * work.per_cached_byte, work.prompt - 1);
+  const double reading = reading_work(work.prompt, cached) * prices.read;
   Estimate estimate{.wait = prices.wait,
                     .load = prices.load,
-                    .prompt = prices.start + reading_work(work.prompt, cached) * prices.read,
-                    .answer = work.answer * prices.write};
+                    .prompt = prices.start + reading,
+                    .answer = work.answer * (prices.write + prices.slower * work.context)};
   estimate.saved = prices.start + work.reading * prices.read - estimate.prompt;
-  estimate.harm = prices.others * (estimate.prompt + kOverlap * estimate.answer * prices.slower);
+  const double slower = kOverlap * work.answer * prices.slower * (1 + work.context);
+  estimate.harm = prices.others * (estimate.prompt + slower) + prices.displaced * reading;
   const double ahead = promised - prices.free_slots * estimate.work();
   estimate.wait += std::max(0.0, ahead) / prices.slots;
   return estimate;
@@ -82,11 +107,14 @@ inline double cost(const Estimate& estimate, double weight) {
 
 // The same for a request of which nothing is in a cache, where nobody else is promised the place: a line.
 struct Tariff {
-  double fixed = 0;       // seconds
-  double per_prompt = 0;  // a unit of reading_work()
-  double per_answer = 0;  // a token
+  double fixed = 0;        // seconds
+  double per_prompt = 0;   // a unit of reading_work()
+  double per_answer = 0;   // a token
+  double per_context = 0;  // a token, and a unit of Work::context
 
-  double cost(const Work& work) const { return fixed + work.reading * per_prompt + work.answer * per_answer; }
+  double cost(const Work& work) const {
+    return fixed + work.reading * per_prompt + work.answer * (per_answer + work.context * per_context);
+  }
 };
 Tariff tariff_of(const Prices& prices, double weight);
 

@@ -186,13 +186,15 @@ struct Refuse {
 };
 // Load `model` on `node` through the gateway's own patient connection, with the context of `need` and the other reload
 // options of `request` (keep them now: the request may leave, the load goes on), then poll the node, report the poll,
-// and then loaded(token). One at a time per node. It takes no slot.
+// and then loaded(token). One at a time per node. It takes no slot. Nothing of ours runs on the model that is to go,
+// and nothing starts there meanwhile.
 struct Load {
   LoadToken token;
   NodeId node;
   std::string model;
   LoadNeed need{};
   RequestId request;
+  std::string evict{};  // unload this model first, to make room; empty: none
 };
 struct HealthChange {
   NodeId node;

@@ -72,19 +72,21 @@ void see_context(Runner& runner) {
   runner.context.saw(runner.seen_context, runner.need);
 }
 
-// Own knowledge leads, polls correct. What is gone while a load runs was pushed out by it: the node holds no more.
-void set_residency(Node& node, Mono asked) {
-  bool lost = false;
+// Own knowledge leads, polls correct. What is gone while a load runs was pushed out by it, unless it was told to go:
+// the node holds no more.
+void set_residency(Node& node, Mono asked, Mono now) {
+  bool pushed_out = false;
   for (auto& [key, runner] : node.runners) {
     const bool loading = node.load && node.load->runner == &runner;
     const bool we_know_better = loading || runner.known_at > asked || (!runner.seen_resident && runner.in_flight > 0);
     if (we_know_better) continue;
-    lost |= runner.resident && !runner.seen_resident;
+    pushed_out |= runner.resident && !runner.seen_resident && !node.makes_room(runner);
     node.set_resident(runner, runner.seen_resident);
     if (runner.resident) see_context(runner);
   }
-  if (lost && node.load) node.holds = node.resident + (node.load->runner->resident ? 0 : 1);
-  if (node.holds && node.resident > *node.holds) node.holds = node.resident;
+  if (pushed_out && node.load && node.load->asked_for) {
+    node.most = MostLoaded{.models = node.resident + (node.load->runner->resident ? 0 : 1), .seen = now};
+  }
 }
 
 }  // namespace
@@ -93,7 +95,7 @@ void set_inventory(Dispatcher& dispatcher, Node& node, std::span<const ModelOnNo
                    Actions& actions) {
   node.changed();
   const std::vector<Served> before = list(dispatcher, node, models);
-  set_residency(node, asked);
+  set_residency(node, asked, now);
   for (const Served& served : node.served) enter_lane(*served.lane, node, *served.runner);
   for (const Served& served : before) {
     if (std::ranges::binary_search(node.served, model_of(served), {}, model_of)) continue;
@@ -112,7 +114,8 @@ void lose_model(Dispatcher& dispatcher, Node& node, Lane& lane, Mono now, Action
 }
 
 void drop_if_unused(Dispatcher& dispatcher, Node& node, Runner& runner) {
-  if (runner.listed || runner.in_flight > 0 || (node.load && node.load->runner == &runner)) return;
+  if (runner.listed || runner.in_flight > 0 || node.makes_room(runner)) return;
+  if (node.load && node.load->runner == &runner) return;
   if (runner.claimant != nullptr) dispatcher.release_claim(*runner.claimant);
   node.set_resident(runner, false);
   node.runners.erase(runner.key);

@@ -68,9 +68,13 @@ Line::~Line() {
 
 // ---- tenants
 
-Flow& Line::flow_of(Tenant& tenant) {
+Flow* Line::find_flow(const Tenant& tenant) const {
   const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
-  if (found != flows_.end()) return **found;
+  return found == flows_.end() ? nullptr : found->get();
+}
+
+Flow& Line::flow_of(Tenant& tenant) {
+  if (Flow* const known = find_flow(tenant)) return *known;
   forget_idle();
   ++tenant.flows;
   return *flows_.emplace_back(std::make_unique<Flow>(Flow{.tenant = &tenant}));
@@ -145,8 +149,7 @@ void Line::join(Request& request, Mono now, const LineRules& rules) {
 }
 
 void Line::turned_away(const Tenant& tenant, Mono now, const LineRules& rules) {
-  const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
-  if (found != flows_.end()) (*found)->note_arrival(now, rules);
+  if (Flow* const flow = find_flow(tenant)) flow->note_arrival(now, rules);
 }
 
 void Line::leave(Request& request) {
@@ -340,9 +343,9 @@ std::optional<double> Line::wait(const Request& request, Mono now, double capaci
 }
 
 std::optional<double> Line::wait_of_next(Tenant& tenant, Priority priority, Mono now, double capacity) const {
-  const auto found = std::ranges::find(flows_, &tenant, [](const auto& flow) { return flow->tenant; });
   const Flow newcomer{.tenant = &tenant};
-  const Flow& flow = found == flows_.end() ? newcomer : **found;
+  const Flow* const known = find_flow(tenant);
+  const Flow& flow = known == nullptr ? newcomer : *known;
   const Flow::Waiting& own = flow.waiting[index(priority)];
   return wait({&flow, index(priority), own.size(), own.tokens()}, now, capacity);
 }

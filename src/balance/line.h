@@ -127,6 +127,7 @@ class Line {
   void ended(Request& request, double tokens);
 
  private:
+  Flow* find_flow(const Tenant& tenant) const;  // null: it has none
   Flow& flow_of(Tenant& tenant);
   void raise(Flow& flow) const;
   void note_idle(const Flow& flow);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "balance/returns.h"
 #include "balance/speed.h"
 
 namespace drover::balance {
@@ -15,6 +16,7 @@ struct ModelHabits {
   FadingMean answer_tokens{200};
   // Of what was expected in a cache, the part that was: models with a sliding window find a whole conversation only.
   FadingMean reuse{1};
+  Returns returns;  // of conversations
 };
 
 }  // namespace drover::balance

@@ -56,6 +56,7 @@ struct Runner {
   // What the estimates know of it (estimate.h).
   SpeedEstimate speed;
   Pace pace;
+  bool judged = false;      // by an answer since it was last taken to be as fast as usual
   FadingMean load_time{0};  // seconds
   CacheId cache = kNoCache;
   Request* running = nullptr;  // the first of those that run here
@@ -75,7 +76,19 @@ struct NodeLoad {
   Lane* lane;
   Runner* runner;
   LoadNeed need;
-  Mono since;
+  RequestId request;       // for which it was decided
+  const Runner* victim;    // makes room, once nothing runs there; nothing new starts there. null: none has to
+  bool asked_for = false;  // the node knows of it
+  Mono since;              // when it was asked for, or else decided
+};
+
+// How many models a node holds at once, as far as it was seen to push one out. So long it is believed; then the node
+// chooses what goes, or shows that it has room.
+struct MostLoaded {
+  static constexpr Duration kHolds = std::chrono::minutes(10);
+
+  std::size_t models;
+  Mono seen;
 };
 
 struct GpuReport {
@@ -99,13 +112,14 @@ struct Node {
   bool draining = false;
   bool removed = false;
   std::size_t in_flight = 0;
-  std::size_t resident = 0;          // runners in memory
-  std::optional<std::size_t> holds;  // so many at most, as far as one was seen to push out another
+  double writing = 0;        // writing_weight() of those
+  std::size_t resident = 0;  // runners in memory
   unsigned recoveries = 0;
   std::size_t stragglers = 0;           // of in_flight: started before the last recovery, perhaps hung since the outage
   std::map<RunnerKey, Runner> runners;  // addresses last
   std::vector<Served> served;           // by model name
   std::optional<NodeLoad> load;
+  std::optional<MostLoaded> most;
   Mono no_loads_until{};  // its load queue was full
   std::optional<GpuReport> gpu;
 
@@ -135,10 +149,16 @@ struct Node {
   }
   // Another model's load runs so long that new requests would starve it (a node evicts only what is idle).
   bool held_for_load(const Runner& runner, Mono now, Duration patience) const {
-    return load && load->runner != &runner && now - load->since > patience;
+    return load && load->asked_for && load->runner != &runner && now - load->since > patience;
   }
-  // A load would push out another model.
-  bool full() const { return (spec.max_loaded && resident >= *spec.max_loaded) || (holds && resident >= *holds); }
+  // It has to go before the load that was decided.
+  bool makes_room(const Runner& runner) const { return load && load->victim == &runner; }
+  // Its load would push out another model.
+  bool full_for(const Runner& runner, Mono now) const {
+    if (runner.resident) return false;
+    if (spec.max_loaded && resident >= *spec.max_loaded) return true;
+    return most && resident >= most->models && now - most->seen < MostLoaded::kHolds;
+  }
   bool can_load(const Runner& runner, Mono now) const {
     return !load && now >= no_loads_until && now >= runner.no_load_until;
   }
@@ -148,6 +168,7 @@ struct Node {
     runner.need.reset();
     runner.cache = kNoCache;
     in_memory ? ++resident : --resident;
+    if (most) most->models = std::max(most->models, resident);
   }
 };
 

@@ -112,7 +112,12 @@ void PrefixIndex::found_up_to(const Entry& entry, std::size_t mark, std::size_t 
 bool PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt) {
   ++look_ups_;
   everywhere_ = 0;
-  const auto find_mark = [&](std::size_t mark) { return find(key_of(prefix[mark - 1], salt)); };
+  continues_.reset();
+  const auto find_mark = [&](std::size_t mark) {
+    const Entry* const entry = find(key_of(prefix[mark - 1], salt));
+    if (entry != nullptr && entry->is_end) continues_ = Mono{Ticks(entry->ended)};
+    return entry;
+  };
   std::size_t known = 0;
   std::size_t next = mark_behind(known);
   for (; next <= prefix.size(); next = mark_behind(known)) {
@@ -135,8 +140,8 @@ PrefixIndex::Found PrefixIndex::found(CacheId id) const {
   return found;
 }
 
-void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::uint64_t salt) {
-  if (prefix.size() < kStride) return;
+bool PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::uint64_t salt, Mono now) {
+  if (prefix.size() < kStride) return false;
   ++notes_;
   if (buckets_.empty()) prepare();
   // Each of these is far away in memory: asked for at once, they come together.
@@ -155,6 +160,28 @@ void PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::u
     if (is_new) *entry = {};
     hold(*entry, id);
   }
+  const auto ticks = std::chrono::duration_cast<Ticks>(now.time_since_epoch()).count();
+  Entry& end = *noted_.back().entry;
+  end.is_end = true;
+  end.ended = ticks;
+  const Milestone& last = cache.milestones[(cache.passed - 1) % cache.milestones.size()];
+  if (cache.passed == 0 || cache.read - last.read >= cache.capacity / 8) {
+    cache.milestones[cache.passed++ % cache.milestones.size()] = {.read = cache.read, .at = ticks};
+  }
+  return true;
+}
+
+std::optional<Duration> PrefixIndex::idle_at_end(CacheId id, Mono now) const {
+  const Cache& cache = caches_[id];
+  if (cache.read <= cache.capacity) return std::nullopt;
+  const std::uint32_t end = cache.read - cache.capacity;  // what was read up to here is forgotten
+  const std::size_t kept = std::min(cache.passed, cache.milestones.size());
+  const Milestone* at = nullptr;
+  for (std::size_t back = 1; back <= kept; ++back) {
+    at = &cache.milestones[(cache.passed - back) % cache.milestones.size()];
+    if (at->read <= end) break;
+  }
+  return at == nullptr ? std::nullopt : std::optional(now - Mono{Ticks(at->at)});
 }
 
 void PrefixIndex::learn(CacheId id, const Found& found, double cached_bytes) {

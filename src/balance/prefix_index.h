@@ -13,12 +13,16 @@
 // miss, and all are made under the scheduler's lock.
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <ratio>
 #include <span>
 #include <vector>
 
 #include "balance/events.h"
+#include "base/clock.h"
 
 namespace drover::balance {
 
@@ -56,15 +60,22 @@ class PrefixIndex {
   bool look_up(std::span<const std::uint64_t> prefix, std::uint64_t salt);
   // What the last look-up found.
   Found found(CacheId cache) const;
+  // And when the prompt came that this one continues: the longest that ended within it. nullopt: it begins a
+  // conversation, or that one is forgotten.
+  std::optional<Mono> continues() const { return continues_; }
 
-  // The cache reads this prompt now. Cost: O(marks of the prompt), of which 64 KiB have 22.
-  void note(CacheId cache, std::span<const std::uint64_t> prefix, std::uint64_t salt);
+  // The cache reads this prompt now. False: it is too short to be remembered. Cost: O(marks of the prompt), of which
+  // 64 KiB have 22.
+  bool note(CacheId cache, std::span<const std::uint64_t> prefix, std::uint64_t salt, Mono now);
+  // How long nobody has asked for what the cache will forget next; nullopt: it has room yet.
+  std::optional<Duration> idle_at_end(CacheId cache, Mono now) const;
   // What an answer said: so many bytes of the prompt were in the cache, where `found` had been expected.
   void learn(CacheId cache, const Found& found, double cached_bytes);
   std::uint32_t capacity(CacheId cache) const { return caches_[cache].capacity; }  // KiB
 
  private:
-  static constexpr std::uint32_t kEmpty = 0;  // the tag of an entry that is free
+  static constexpr std::uint32_t kEmpty = 0;                              // the tag of an entry that is free
+  using Ticks = std::chrono::duration<std::uint32_t, std::ratio<1, 16>>;  // of time: for eight years
 
   struct Holder {
     CacheId cache = kNoCache;
@@ -73,16 +84,25 @@ class PrefixIndex {
   struct alignas(64) Entry {
     std::array<Holder, kHolders> holders{};  // the first ones
     bool everywhere = false;
+    bool is_end = false;      // of a prompt, the last of which came
+    std::uint32_t ended = 0;  // then, in ticks
   };
   struct alignas(64) Bucket {
     std::array<std::uint32_t, kWays> tags{};  // of the hash what does not say which bucket
     std::array<std::uint32_t, kWays> used{};  // by which note() last
     std::array<Entry, kWays> entries{};
   };
+  // What had been read at a time.
+  struct Milestone {
+    std::uint32_t read = 0;
+    std::uint32_t at = 0;  // ticks
+  };
   struct Cache {
     std::uint32_t read = 0;  // KiB that were new to it
     std::uint32_t capacity = kFirstGuess;
-    std::uint64_t look_up = 0;  // which one filled `found`
+    std::array<Milestone, 16> milestones{};  // one for each eighth of what it holds; a ring
+    std::size_t passed = 0;                  // milestones ever
+    std::uint64_t look_up = 0;               // which one filled `found`
     Found found{};
   };
   // Where the entry of a mark belongs.
@@ -111,6 +131,7 @@ class PrefixIndex {
   std::uint64_t look_ups_ = 0;
   std::uint32_t notes_ = 0;
   double everywhere_ = 0;  // bytes of it that the last look-up found
+  std::optional<Mono> continues_;
 };
 
 }  // namespace drover::balance

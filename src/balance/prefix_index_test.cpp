@@ -18,6 +18,7 @@ Chain prompt(std::uint64_t text, std::size_t size) {
   for (std::size_t i = 0; i < chain.size(); ++i) chain[i] = Random(text * 1'000'000 + i).next();
   return chain;
 }
+constexpr Mono kNow{std::chrono::hours(10)};
 constexpr double bytes(double size) { return size * PrefixIndex::kStrideBytes; }
 
 struct Index {
@@ -32,8 +33,8 @@ struct Index {
 
 TEST(PrefixIndex, knows_who_has_read_how_much_of_a_prompt) {
   Index index;
-  index.index.note(index.a, prompt(1, 5), 0);
-  index.index.note(index.b, prompt(1, 2), 0);
+  index.index.note(index.a, prompt(1, 5), 0, kNow);
+  index.index.note(index.b, prompt(1, 2), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 9)), bytes(5));
   EXPECT_EQ(index.found(index.b, prompt(1, 9)), bytes(2));
   EXPECT_EQ(index.found(index.b, prompt(1, 1)), bytes(1));
@@ -52,7 +53,7 @@ Chain parted(std::size_t where, std::size_t size) {
 
 TEST(PrefixIndex, knows_less_exactly_where_prompts_part_that_are_alike_for_long) {
   Index index;
-  index.index.note(index.a, prompt(1, 30), 0);
+  index.index.note(index.a, prompt(1, 30), 0, kNow);
   EXPECT_EQ(index.found(index.a, parted(7, 30)), bytes(7));
   EXPECT_EQ(index.found(index.a, parted(8, 30)), bytes(8));
   EXPECT_EQ(index.found(index.a, parted(15, 30)), bytes(12));
@@ -61,8 +62,8 @@ TEST(PrefixIndex, knows_less_exactly_where_prompts_part_that_are_alike_for_long)
 
 TEST(PrefixIndex, knows_where_a_prompt_ended_that_another_goes_on_from) {
   Index index;
-  for (const std::size_t end : {13U, 14U}) index.index.note(index.a, prompt(1, end), 0);
-  index.index.note(index.b, prompt(1, 15), 0);
+  for (const std::size_t end : {13U, 14U}) index.index.note(index.a, prompt(1, end), 0, kNow);
+  index.index.note(index.b, prompt(1, 15), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 30)), bytes(14));
   EXPECT_EQ(index.found(index.b, prompt(1, 30)), bytes(15));
   EXPECT_EQ(index.found(index.b, prompt(1, 15)), bytes(15)) << "the same once more";
@@ -72,8 +73,8 @@ TEST(PrefixIndex, knows_where_a_prompt_ended_that_another_goes_on_from) {
 TEST(PrefixIndex, has_few_entries_for_a_long_prompt) {
   PrefixIndex index(64);
   const CacheId cache = index.new_cache();
-  index.note(cache, prompt(1, 64), 0);
-  for (std::uint64_t text = 2; text <= 3; ++text) index.note(cache, prompt(text, 1), 0);
+  index.note(cache, prompt(1, 64), 0, kNow);
+  for (std::uint64_t text = 2; text <= 3; ++text) index.note(cache, prompt(text, 1), 0, kNow);
   index.look_up(prompt(1, 64), 0);
   EXPECT_EQ(index.found(cache).bytes, bytes(64));
   EXPECT_EQ(index.found(cache).since, 2U) << "each KiB counts, marked or not";
@@ -81,19 +82,19 @@ TEST(PrefixIndex, has_few_entries_for_a_long_prompt) {
 
 TEST(PrefixIndex, keeps_apart_what_has_another_salt) {
   Index index;
-  index.index.note(index.a, prompt(1, 5), 7);
+  index.index.note(index.a, prompt(1, 5), 7, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5), 7), bytes(5));
   EXPECT_EQ(index.found(index.a, prompt(1, 5), 8), 0);
 }
 
 TEST(PrefixIndex, forgets_what_more_was_read_since_than_the_cache_holds) {
   Index index;
-  index.index.note(index.a, prompt(1, 5), 0);
-  index.index.note(index.a, prompt(2, PrefixIndex::kFirstGuess), 0);
+  index.index.note(index.a, prompt(1, 5), 0, kNow);
+  index.index.note(index.a, prompt(2, PrefixIndex::kFirstGuess), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "just not too old";
-  index.index.note(index.a, prompt(3, 1), 0);
+  index.index.note(index.a, prompt(3, 1), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5)), 0);
-  index.index.note(index.a, prompt(1, 5), 0);
+  index.index.note(index.a, prompt(1, 5), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "read again";
 }
 
@@ -103,14 +104,14 @@ TEST(PrefixIndex, learns_from_answers_how_much_a_cache_holds) {
     index.index.look_up(prompt(1, 8), 0);
     index.index.learn(index.a, index.index.found(index.a), bytes(8) * share);
   };
-  index.index.note(index.a, prompt(1, 8), 0);
-  index.index.note(index.a, prompt(2, 400), 0);
+  index.index.note(index.a, prompt(1, 8), 0, kNow);
+  index.index.note(index.a, prompt(2, 400), 0, kNow);
   for (int i = 0; i < 20; ++i) answered(0);
   EXPECT_LT(index.index.capacity(index.a), 410U);
   EXPECT_EQ(index.index.capacity(index.b), PrefixIndex::kFirstGuess) << "another's is another's";
   const auto less = index.index.capacity(index.a);
 
-  index.index.note(index.a, prompt(3, 400), 0);
+  index.index.note(index.a, prompt(3, 400), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 8)), 0);
   answered(0.9);
   EXPECT_GT(index.index.capacity(index.a), less);
@@ -119,16 +120,47 @@ TEST(PrefixIndex, learns_from_answers_how_much_a_cache_holds) {
 
 TEST(PrefixIndex, takes_what_many_have_read_to_be_everywhere) {
   Index index;
-  for (std::size_t i = 0; i <= PrefixIndex::kHolders; ++i) index.index.note(index.index.new_cache(), prompt(1, 3), 0);
-  index.index.note(index.b, prompt(2, 1), 0);
+  for (std::size_t i = 0; i <= PrefixIndex::kHolders; ++i)
+    index.index.note(index.index.new_cache(), prompt(1, 3), 0, kNow);
+  index.index.note(index.b, prompt(2, 1), 0, kNow);
   EXPECT_EQ(index.found(index.b, prompt(1, 3)), bytes(3));
   EXPECT_EQ(index.found(index.a, prompt(1, 3)), 0) << "it has read nothing at all";
+}
+
+TEST(PrefixIndex, knows_when_the_prompt_came_that_another_goes_on_from) {
+  Index index;
+  const auto continues = [&](const Chain& chain) {
+    index.index.look_up(chain, 0);
+    return index.index.continues();
+  };
+  const auto at = [](int s) { return kNow + std::chrono::seconds(s); };
+  index.index.note(index.a, prompt(1, 13), 0, at(0));
+  EXPECT_EQ(continues(prompt(1, 30)), at(0));
+  EXPECT_EQ(continues(prompt(1, 12)), std::nullopt) << "it is read, and no prompt ended there";
+  EXPECT_EQ(continues(parted(12, 30)), std::nullopt);
+  index.index.note(index.b, prompt(1, 20), 0, at(3));
+  EXPECT_EQ(continues(prompt(1, 30)), at(3)) << "the longer one";
+  EXPECT_EQ(continues(parted(13, 30)), at(0));
+}
+
+TEST(PrefixIndex, knows_how_long_nobody_has_asked_for_what_a_cache_forgets_next) {
+  Index index;
+  const auto at = [](std::uint64_t s) { return kNow + std::chrono::seconds(s); };
+  const std::size_t step = PrefixIndex::kFirstGuess / 8;
+  for (std::uint64_t i = 1; i <= 8; ++i) index.index.note(index.a, prompt(i, step), 0, at(i));
+  EXPECT_EQ(index.index.idle_at_end(index.a, at(8)), std::nullopt) << "it holds all of that";
+  for (std::uint64_t i = 9; i <= 30; ++i) {
+    index.index.note(index.a, prompt(i, step), 0, at(i));
+    EXPECT_EQ(index.index.idle_at_end(index.a, at(i)), std::chrono::seconds(8)) << i;
+  }
+  EXPECT_EQ(index.index.idle_at_end(index.a, at(90)), std::chrono::seconds(68));
+  EXPECT_EQ(index.index.idle_at_end(index.b, at(90)), std::nullopt);
 }
 
 TEST(PrefixIndex, is_bounded) {
   PrefixIndex index(64);
   const CacheId cache = index.new_cache();
-  for (std::uint64_t text = 1; text <= 1000; ++text) index.note(cache, prompt(text, 1), 0);
+  for (std::uint64_t text = 1; text <= 1000; ++text) index.note(cache, prompt(text, 1), 0, kNow);
   std::size_t known = 0;
   for (std::uint64_t text = 1; text <= 1000; ++text) {
     index.look_up(prompt(text, 1), 0);

@@ -58,7 +58,8 @@ struct Request {
   unsigned in_flight_at_start = 0;   // of the runner, itself included
   unsigned recoveries_at_start = 0;  // Node::recoveries at that time
   std::uint64_t ended_at_start = 0;  // Runner::ended at that time
-  std::size_t batch_at_start = 0;    // in flight on the node, itself included
+  double writing = 0;                // writing_weight() of its answer
+  double writing_at_start = 0;       // Node::writing, itself included
   PrefixIndex::Found found;          // what of its prompt was expected in the cache
   Mono silent_at{};                  // it had no byte yet then
   Mono expected_end;                 // by the estimate; its start if there was none

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kExpiriesPerTick = 256;
 constexpr std::size_t kLanesPerTick = 8;
+// Who has not answered anything for so long is taken to be as fast as usual again. Else one that was slow for a while
+// would get nothing by which it could show that it is not.
+constexpr Duration kForgiven = std::chrono::minutes(1);
 
 // Is it the only one that can serve some model of its own?
 bool last_capable(const Node& node) {
@@ -48,6 +51,15 @@ void note(Dispatcher& dispatcher, Node& node, Evidence evidence, Mono now, Actio
   }
 }
 
+void forgive_slowness(Node& node, Mono now) {
+  for (auto& [key, runner] : node.runners) {
+    if (!runner.judged || runner.in_flight > 0 || now - runner.answered_at < kForgiven) continue;
+    runner.pace.restore(runner.speed);
+    runner.judged = false;
+    node.changed();
+  }
+}
+
 void drop_if_gone(Dispatcher& dispatcher, Node& node) {
   if (node.removed && node.in_flight == 0) dispatcher.nodes.erase(node.spec.id);
 }
@@ -61,8 +73,9 @@ void settle(Dispatcher& dispatcher, Node& node, Runner& runner, Lane& lane, Mono
   }
   dispatcher.dispatch_runner(node, runner, now, actions);
   drop_if_unused(dispatcher, node, runner);
-  drop_if_gone(dispatcher, node);
   dispatcher.forget_if_empty(lane);
+  dispatcher.resume_load(node, now, actions);
+  drop_if_gone(dispatcher, node);
 }
 
 void learn_slots(const Request& request, const NodeDurations& durations, Mono now) {
@@ -158,6 +171,7 @@ void Scheduler::observe_inventory(NodeId id, std::span<const ModelOnNode> models
   if (found == dispatcher_->nodes.end() || found->second.removed) return;
   Node& node = found->second;
   set_inventory(*dispatcher_, node, models, asked, now, actions);
+  dispatcher_->resume_load(node, now, actions);
   dispatcher_->dispatch_node(node, now, actions);
 }
 
@@ -276,6 +290,7 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
   if (durations && outcome.kind == Outcome::Kind::ok) {
     learn_slots(*request, *durations, now);
     times_usual = learn(*request, *durations, dispatcher_->prefixes);
+    runner.judged = true;
   }
 
   if (outcome.kind == Outcome::Kind::node_failed) {
@@ -346,6 +361,7 @@ void Scheduler::unloaded(UnloadToken token, bool done, Mono now, Actions& action
       runner.known_at = now;
     }
     node.changed();
+    dispatcher_->resume_load(node, now, actions);
     dispatcher_->reroute(node, now, actions);
     return;
   }
@@ -369,6 +385,7 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
     load.lane->habits.load_time.add(seconds(now - load.since));
   } else if (*outcome.failed == ErrorCode::server_busy) {
     node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
+    runner.context.load_refused();
   } else {
     node.set_resident(runner, false);
     runner.known_at = now;
@@ -382,7 +399,11 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
 }
 
 void Scheduler::tick(Mono now, Actions& actions) {
-  for (auto& [id, node] : dispatcher_->nodes) note(*dispatcher_, node, Evidence::time_passed, now, actions);
+  for (auto& [id, node] : dispatcher_->nodes) {
+    note(*dispatcher_, node, Evidence::time_passed, now, actions);
+    dispatcher_->resume_load(node, now, actions);
+    forgive_slowness(node, now);
+  }
   dispatcher_->expire(now, kExpiriesPerTick, actions);
   dispatcher_->look_again(kLanesPerTick, now, actions);
 }

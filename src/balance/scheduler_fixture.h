@@ -29,13 +29,14 @@ class Fleet {
  public:
   explicit Fleet(const SchedulerSettings& settings = by_counts()) : scheduler(settings) {}
 
-  // A healthy node with fixed slots.
-  void node(std::uint64_t id, unsigned slots, double weight = 1) {
+  // A healthy node with fixed slots. `most`: models that it holds at once.
+  void node(std::uint64_t id, unsigned slots, double weight = 1, std::optional<unsigned> most = {}) {
     scheduler.update_node({.id = NodeId{id},
                            .name = fmt::format("node-{}", id),
                            .identity = id,
                            .weight = weight,
-                           .slots = {.fixed = slots}},
+                           .slots = {.fixed = slots},
+                           .max_loaded = most},
                           now, actions_);
     probe_passes(id);
     actions_.clear();
@@ -102,6 +103,8 @@ class Fleet {
     scheduler.tick(now, actions_);
   }
 
+  // For calls that this has no word for.
+  Actions& actions() { return actions_; }
   // What was decided beside the answers since the last call, "; " between.
   std::string said() {
     std::string text;
@@ -136,6 +139,7 @@ class Fleet {
   static std::string line(const Load& load) {
     std::string options = load.need.fingerprint == 0 ? "" : fmt::format(" with {}", load.need.fingerprint);
     if (load.need.context != 0) options += fmt::format(" for {} tokens", load.need.context);
+    if (!load.evict.empty()) options += fmt::format(" in place of {}", load.evict);
     return fmt::format("load {}: {}{} on {}", load.token.value, load.model, options, load.node.value);
   }
   static std::string line(const Trial& trial) {

@@ -52,6 +52,7 @@ struct SeenNode {
   Health health = Health::offline;
   std::map<std::string, RunnerKey> serves;
   std::optional<LoadToken> load;
+  std::optional<RunnerKey> victim;  // of that load
   std::map<RunnerKey, Mono> no_load_until;
 };
 
@@ -81,6 +82,7 @@ class Observer {
   std::size_t started() const { return started_; }
   std::size_t granted() const { return granted_; }
   std::size_t loads() const { return loads_; }
+  std::size_t evictions() const { return evictions_; }
   // Who began where, and what was loaded where, in order.
   const std::string& decided() const { return decided_; }
 
@@ -124,6 +126,7 @@ class Observer {
       seen_[node].removed = true;
       seen_[node].serves.clear();
       seen_[node].load.reset();
+      seen_[node].victim.reset();
     } else if (dice < 915) {
       add_node(node);
       probe(node, true);
@@ -142,6 +145,7 @@ class Observer {
   void add_node(std::uint64_t id) {
     NodeSpec spec{.id = NodeId{id}, .weight = 1 + static_cast<double>(random_.below(3))};
     if (random_.chance(0.7)) spec.slots.fixed = static_cast<unsigned>(1 + random_.below(4));
+    if (random_.chance(0.5)) spec.max_loaded = static_cast<unsigned>(1 + random_.below(3));
     scheduler_.update_node(spec, now_, actions_);
     if (seen_[id].removed || !seen_.contains(id)) seen_[id] = {};
     take_actions();
@@ -258,6 +262,7 @@ class Observer {
     const LoadToken token = *node.load;
     const RunnerKey runner = load_runners_[token];
     node.load.reset();
+    node.victim.reset();
     const LoadNeed need = load_needs_[token];
     LoadOutcome outcome{.context = !special_needs_ ? 0 : need.context == 0 ? kOwnContext : need.context};
     if (random_.chance(0.2)) {
@@ -303,6 +308,7 @@ class Observer {
     submission.need = request.need;
     submission.pinned = request.pinned;
     const auto runner = node.serves.at(request.model);
+    EXPECT_NE(node.victim, runner) << where() << "started on a model that is being unloaded";
     EXPECT_TRUE(running_.emplace(id, Running{node_id, runner, submission, request.model}).second)
         << where() << "request " << id.value << " started twice";
 
@@ -347,6 +353,12 @@ class Observer {
     load_models_[load.token] = load.model;
     load_needs_[load.token] = load.need;
     node.load = load.token;
+    if (!load.evict.empty()) {
+      node.victim = runner_of(load.evict);
+      EXPECT_EQ(in_flight(load.node, *node.victim), 0U) << where() << "a model is unloaded while requests run there";
+      EXPECT_NE(node.victim, runner_of(load.model)) << where();
+      ++evictions_;
+    }
     EXPECT_LE(loads_of(load.model), settings_.parallel_loads) << where() << "too many loads of one model";
     ++loads_;
   }
@@ -412,10 +424,12 @@ class Observer {
       for (const NodeSnapshot& node : snapshot.nodes) {
         if (node.draining || node.health == Health::offline || !request.may_use(node.id)) continue;
         const SeenNode& seen = seen_.at(node.id.value);
-        if (seen.load && load_models_[*seen.load] == request.model) on_its_way = true;
+        if (node.loading && node.loading->model == request.model) on_its_way = true;
         for (const RunnerSnapshot& runner : node.runners) {
           if (std::ranges::find(runner.models, request.model) == runner.models.end()) continue;
-          const bool loading = seen.load && load_runners_[*seen.load] == runner.key;
+          const bool loading = node.loading && runner_of(node.loading->model) == runner.key;
+          const bool goes =
+              node.loading && !node.loading->evicts.empty() && runner_of(node.loading->evicts) == runner.key;
           const bool fits = runner.resident && runner.need.value_or(LoadNeed{}) == request.need;
           if (loading || runner.resident) on_its_way = true;
           if (node.health == Health::recovering) continue;
@@ -423,15 +437,18 @@ class Observer {
           const bool claimed = std::ranges::any_of(waiting_, [&](const auto& w) {
             return runner_of(w.second.model) == runner.key && w.second.need != request.need;
           });
-          EXPECT_FALSE(fits && !loading && !held && !claimed && runner.in_flight < runner.slots)
+          EXPECT_FALSE(fits && !loading && !goes && !held && !claimed && runner.in_flight < runner.slots)
               << where() << "request " << id.value << " for " << request.model << " waits while node " << node.id.value
               << " is idle";
           const auto failed = seen.no_load_until.find(runner.key);
           const bool cooling = failed != seen.no_load_until.end() && now_ < failed->second;
-          could_load |= !seen.load && !node.load_saturated && !cooling;
+          could_load |= !node.loading && !node.load_saturated && !cooling;
         }
       }
-      could_load &= loads_of(request.model) < settings_.parallel_loads;
+      const auto loads = std::ranges::count_if(snapshot.nodes, [&](const NodeSnapshot& node) {
+        return node.loading && node.loading->model == request.model;
+      });
+      could_load &= loads < settings_.parallel_loads;
       EXPECT_TRUE(on_its_way || !could_load)
           << where() << "request " << id.value << " for " << request.model << " waits for a load that nobody started";
     }
@@ -482,20 +499,21 @@ class Observer {
   std::map<LoadToken, std::string> load_models_;
   std::map<LoadToken, LoadNeed> load_needs_;
   Submission last_submission_{};
-  std::size_t started_ = 0, granted_ = 0, loads_ = 0;
+  std::size_t started_ = 0, granted_ = 0, loads_ = 0, evictions_ = 0;
 };
 
 TEST(SchedulerAtRandom, keeps_its_promises) {
   const char* chosen = std::getenv("BALANCE_SEED");
   const std::uint64_t first = chosen == nullptr ? 1 : std::strtoull(chosen, nullptr, 10);
   const std::uint64_t last = chosen == nullptr ? 60 : first;
-  std::size_t started = 0, granted = 0, loads = 0;
+  std::size_t started = 0, granted = 0, loads = 0, evictions = 0;
   for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) {
     Observer observer(seed, seed % 2 == 0);
     observer.run(1500);
     started += observer.started();
     granted += observer.granted();
     loads += observer.loads();
+    evictions += observer.evictions();
     if (HasFailure()) ADD_FAILURE() << "replay with BALANCE_SEED=" << seed;
   }
   // The test means something only if all of this happened often.
@@ -503,6 +521,7 @@ TEST(SchedulerAtRandom, keeps_its_promises) {
     EXPECT_GT(started, 1000U);
     EXPECT_GT(granted, 1000U);
     EXPECT_GT(loads, 300U);
+    EXPECT_GT(evictions, 100U);
   }
 }
 

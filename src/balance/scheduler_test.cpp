@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "balance/node.h"
 #include "balance/scheduler_fixture.h"
 
 namespace drover::balance {
@@ -433,7 +434,121 @@ TEST(Scheduler, a_long_load_keeps_other_models_away_so_that_the_node_can_evict) 
   fleet.has(0, {"a", "b"});  // b was evicted
   fleet.said();
   fleet.loads(1);
-  EXPECT_EQ(fleet.said(), "grant 1 on 0; load 2: b on 0");
+  EXPECT_EQ(fleet.said(), "grant 1 on 0");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "load 2: b in place of a on 0");
+}
+
+// ---- what makes room for a load
+
+TEST(Scheduler, on_a_full_node_the_model_least_wanted_goes_by_name) {
+  Fleet fleet;
+  fleet.node(0, 1, 1, 2);
+  fleet.has(0, {"a", "b*", "c*"});
+  for (const std::string_view model : {"b", "c", "b"}) {
+    fleet.submit(1, model);
+    fleet.ends(1, 0);
+    fleet.passes(seconds(10));
+  }
+  fleet.submit(2, "a");
+  EXPECT_EQ(fleet.said(), "load 1: a in place of c on 0");
+  EXPECT_EQ(fleet.submit(3, "c"), "queued 1") << "it is about to go";
+  EXPECT_EQ(fleet.submit(4, "b"), "on 0 (only_one)") << "this one stays";
+  fleet.has(0, {"a*", "b*", "c"});
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+  fleet.ends(2, 0);
+  EXPECT_EQ(fleet.said(), "load 2: c in place of a on 0") << "b is wanted more often";
+}
+
+TEST(Scheduler, a_model_that_makes_room_ends_what_runs_there_and_gets_no_more) {
+  Fleet fleet;
+  fleet.node(0, 2, 1, 1);
+  fleet.has(0, {"a", "b*"});
+  EXPECT_EQ(fleet.submit(1, "b"), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  EXPECT_EQ(fleet.said(), "") << "the node would wait for b to become idle, and so does the gateway";
+  EXPECT_EQ(fleet.node_state(0).loading->model, "a");
+  EXPECT_EQ(fleet.submit(3, "b"), "queued 1") << "or else a would never be loaded";
+  fleet.passes(std::chrono::minutes(1));
+  EXPECT_EQ(fleet.said(), "");
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "load 1: a in place of b on 0");
+  fleet.has(0, {"a*", "b"});
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "grant 2 on 0");
+}
+
+TEST(Scheduler, a_load_that_nobody_waits_for_any_more_pushes_out_nothing) {
+  Fleet fleet;
+  fleet.node(0, 2, 1, 1);
+  fleet.has(0, {"a", "b*"});
+  fleet.submit(1, "b");
+  fleet.submit(2, "a");
+  fleet.submit(3, "b");
+  fleet.cancels(2);
+  fleet.passes(milliseconds(100));
+  EXPECT_EQ(fleet.said(), "grant 3 on 0");
+  EXPECT_FALSE(fleet.node_state(0).loading);
+}
+
+TEST(Scheduler, a_model_that_went_by_itself_makes_room_at_once) {
+  Fleet fleet;
+  fleet.node(0, 2, 1, 1);
+  fleet.has(0, {"a", "b*"});
+  fleet.submit(1, "b");
+  fleet.submit(2, "a");
+  fleet.fails(1, 0, ErrorCode::runner_died);
+  EXPECT_EQ(fleet.said(), "load 1: a on 0");
+}
+
+TEST(Scheduler, a_load_that_waits_for_room_goes_elsewhere_when_the_node_fails) {
+  Fleet fleet;
+  for (std::uint64_t id = 0; id < 2; ++id) fleet.node(id, 2, 1, 1);
+  fleet.has(0, {"a", "b*"});
+  fleet.submit(1, "b");
+  fleet.submit(2, "a");
+  fleet.has(1, {"a"});
+  fleet.scheduler.drain(NodeId{0}, true, fleet.now, fleet.actions());
+  fleet.passes(milliseconds(100));
+  EXPECT_EQ(fleet.said(), "load 2: a on 1");
+}
+
+// Nobody says how much memory a node has.
+TEST(Scheduler, learns_how_many_models_a_node_holds_at_once) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a", "b*", "c"});
+  fleet.submit(1, "a");
+  EXPECT_EQ(fleet.said(), "load 1: a on 0") << "there may be room";
+  fleet.has(0, {"a*", "b", "c"});
+  fleet.loads(1);
+  fleet.ends(1, 0);
+  fleet.said();
+  fleet.passes(seconds(1));
+  fleet.submit(2, "b");
+  EXPECT_EQ(fleet.said(), "load 2: b in place of a on 0") << "the other way round it will be the same";
+  fleet.has(0, {"a", "b*", "c"});
+  fleet.loads(2);
+  fleet.ends(2, 0);
+  fleet.said();
+  fleet.passes(MostLoaded::kHolds);
+  fleet.submit(3, "c");
+  EXPECT_EQ(fleet.said(), "load 3: c on 0") << "it may have been otherwise: the node decides, and shows it";
+  fleet.has(0, {"a", "b*", "c*"});
+  fleet.loads(3);
+  fleet.ends(3, 0);
+  fleet.said();
+  fleet.submit(4, "a");
+  EXPECT_EQ(fleet.said(), "load 4: a on 0") << "it holds two at least";
+  fleet.has(0, {"a*", "b", "c*"});
+  fleet.passes(seconds(5));
+  fleet.loads(4);
+  fleet.ends(4, 0);
+  fleet.said();
+  fleet.passes(seconds(1));
+  fleet.submit(5, "b");
+  EXPECT_EQ(fleet.said(), "load 5: b in place of c on 0") << "and no more";
 }
 
 TEST(Scheduler, a_dead_runner_is_loaded_again_before_it_is_used) {
@@ -580,6 +695,23 @@ TEST(Scheduler, a_load_for_a_context_takes_the_nodes_own_where_that_is_known_to_
   EXPECT_EQ(fleet.said(), "load 3: a on 0");
   fleet.loads(3, 4096);
   EXPECT_EQ(fleet.said(), "grant 3 on 0 saying nothing");
+}
+
+TEST(Scheduler, after_a_refused_load_another_context_is_somebody_elses) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a"});
+  fleet.submit(for_tokens(fleet.ask(1, "a"), 8192));
+  fleet.loads(1, 8192);
+  fleet.ends(1, 0);
+  fleet.submit(for_tokens(fleet.ask(2, "a"), 16384));
+  fleet.load_fails(2, ErrorCode::server_busy);
+  fleet.cancels(2);
+  fleet.passes(seconds(11));
+  fleet.has(0, {"a*4096"});
+  fleet.said();
+  EXPECT_EQ(fleet.submit(for_tokens(fleet.ask(3, "a"), 8192)), "queued 1") << "4096 is not all that the model has";
+  EXPECT_EQ(fleet.said(), "load 3: a for 8192 tokens on 0");
 }
 
 TEST(Scheduler, waits_for_a_load_that_brings_enough_context) {

@@ -30,13 +30,16 @@ NodeSnapshot node_snapshot(const Node& node, Mono now) {
                     .load_saturated = now < node.no_loads_until,
                     .weight = node.spec.weight,
                     .in_flight = node.in_flight};
-  if (node.load) copy.loading = LoadSnapshot{.model = node.load->lane->model, .since = node.load->since};
+  if (node.load)
+    copy.loading = LoadSnapshot{
+        .model = node.load->lane->model, .evicts = {}, .begun = node.load->asked_for, .since = node.load->since};
   copy.runners.reserve(node.runners.size());
   for (const auto& [key, runner] : node.runners) copy.runners.push_back(runner_snapshot(runner));
   for (const Served& served : node.served) {
     copy.waiting += served.lane->line.size();
     const auto runner = std::ranges::lower_bound(copy.runners, served.runner->key, {}, &RunnerSnapshot::key);
     runner->models.push_back(served.lane->model);
+    if (node.makes_room(*served.runner)) copy.loading->evicts = served.lane->model;
   }
   return copy;
 }

@@ -25,6 +25,8 @@ struct RunnerSnapshot {
 
 struct LoadSnapshot {
   std::string model;
+  std::string evicts;  // the model that makes room for it; empty: none
+  bool begun;          // else that one is not idle yet
   Mono since;
 };
 

@@ -28,10 +28,13 @@ void SpeedEstimate::observe_token(double time, double batch) {
   mean_time_ += share * (time - mean_time_);
 }
 
-double SpeedEstimate::token_time(double batch) const {
+double SpeedEstimate::token_slope() const {
   const double slope = (covariance_ + kPriorWeight * kPriorSlope * mean_time_) / (batch_variance_ + kPriorWeight);
-  const double time = mean_time_ + std::max(0.0, slope) * (batch - mean_batch_);
-  return std::max(time, mean_time_ / kOutlier);
+  return std::max(0.0, slope);
+}
+
+double SpeedEstimate::token_time(double batch) const {
+  return std::max(mean_time_ + token_slope() * (batch - mean_batch_), mean_time_ / kOutlier);
 }
 
 double SpeedEstimate::known_batch() const { return mean_batch_ + 2 * std::sqrt(batch_variance_) + 1; }

@@ -3,9 +3,9 @@
 //
 // Neither number can be taken as it is. A prompt that is read together with others reports the time of all, and even a
 // short one takes a while: so the times of the last few are laid under a line over how much was read, of which the
-// lower ones count (quantile_line.h). The time between tokens grows with how many answers are written at
-// once: it is a line over that number, fitted by least squares in which older answers count less and less. What lies
-// far off is cut to a multiple of what was known, so that one bad answer is not believed and ten are.
+// lower ones count (quantile_line.h). The time between tokens grows with how many answers are written at once, and with
+// their contexts: it is a line over both together, fitted by least squares in which older answers count less and less.
+// What lies far off is cut to a multiple of what was known, so that one bad answer is not believed and ten are.
 
 #include <array>
 #include <cstddef>
@@ -25,10 +25,15 @@ inline double reading_work(double prompt, double cached) {
   return read * (1 + kEachBefore * (cached + read / 2));
 }
 
+// How much an answer adds to the work of a step that writes one token of each answer, in answers without a context. A
+// token looks at all before it, which costs as much as to be calculated at all once they are so many: the cards of
+// engine/presets.h lie between 4,000 and 6,000.
+inline double writing_weight(double context) { return 1 + context / 5e3; }
+
 struct SpeedSample {
   NodeDurations durations;
   double reading = 0;  // reading_work()
-  double batch = 1;    // answers written at once meanwhile, itself included; mean
+  double batch = 1;    // answers written at once meanwhile, itself included, by writing_weight(); mean
 };
 
 class SpeedEstimate {
@@ -45,6 +50,7 @@ class SpeedEstimate {
   double read_start() const { return reading_.offset(); }  // to begin with a prompt
   double read_time() const { return reading_.slope(); }    // for each unit of reading_work()
   double token_time(double batch) const;                   // from one token of an answer to the next
+  double token_slope() const;                              // how much of that is due to one answer
   std::size_t answers() const { return answers_; }
   double mean_batch() const { return mean_batch_; }
   // All times are to be taken for so many times as long.

@@ -34,6 +34,21 @@ TEST(Speed, learns_what_one_more_answer_at_once_costs) {
   EXPECT_NEAR(speed.token_time(8), 0.060, 0.003) << "beyond what was seen, too";
 }
 
+// A step takes 20 ms, 3 for each answer, and 3 for each 5,000 tokens that one of them has behind it.
+TEST(Speed, learns_what_long_contexts_cost_as_well_as_many_answers) {
+  SpeedEstimate speed;
+  for (int i = 0; i < 60; ++i) {
+    const double answers = 1 + i % 3;
+    const double contexts = 8000.0 * (i % 4);
+    speed.observe(
+        answer(0.001, 0.020 + 0.003 * answers + 0.003 * contexts / 5000, answers - 1 + writing_weight(contexts)));
+  }
+  EXPECT_NEAR(speed.token_time(writing_weight(0)), 0.023, 0.0005);
+  EXPECT_NEAR(speed.token_time(writing_weight(20'000)), 0.035, 0.0005);
+  EXPECT_NEAR(speed.token_time(2 * writing_weight(20'000)), 0.050, 0.0005);
+  EXPECT_NEAR(speed.token_slope(), 0.003, 0.0003);
+}
+
 TEST(Speed, is_not_misled_by_prompts_that_were_read_together) {
   SpeedEstimate speed;
   for (const double shared : {3.0, 1.0, 2.0, 1.1, 4.0, 2.0, 3.0, 2.0}) speed.observe(answer(0.001 * shared, 0.03));

@@ -14,6 +14,7 @@ namespace {
 // out.
 constexpr Duration kSoonHolds = std::chrono::milliseconds(50);
 constexpr Duration kEvictionHolds = std::chrono::seconds(1);
+constexpr Duration kLikelihoodHolds = std::chrono::seconds(1);
 
 // How far a place of the lane is from starting a request with this need.
 Readiness readiness(const Lane& lane, const Place& place, LoadNeed need, const SchedulerSettings& settings, Mono now) {
@@ -23,7 +24,7 @@ Readiness readiness(const Lane& lane, const Place& place, LoadNeed need, const S
   if (node.load && node.load->runner == &runner) {
     return lane.suffices(runner, node.load->need, need) ? Readiness::busy : Readiness::blocked;
   }
-  if (runner.leak != Leak::none) return Readiness::blocked;
+  if (runner.leak != Leak::none || node.makes_room(runner)) return Readiness::blocked;
   const bool admitted = node.admits(now) && !node.held_for_load(runner, now, settings.load_patience);
   if (runner.resident && lane.suffices(runner, runner.need, need)) {
     const bool closed = runner.claimant != nullptr && runner.starts_past_claim >= kStartsPastClaim;
@@ -49,7 +50,7 @@ Mono valid_until(const Place& place, Readiness readiness, bool priced, const Sch
   if (node.gpu) at(after(node.gpu->at, settings.gpu_report_age));
   if (node.load && node.load->runner != place.runner) at(after(node.load->since, settings.load_patience));
   if (priced && readiness == Readiness::busy) at(after(now, kSoonHolds));
-  if (priced && readiness == Readiness::cold && node.full()) at(after(now, kEvictionHolds));
+  if (priced && readiness == Readiness::cold && node.full_for(*place.runner, now)) at(after(now, kEvictionHolds));
   return until;
 }
 
@@ -65,7 +66,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   candidate.node = node.spec.id;
   candidate.readiness = readiness(lane, place, LoadNeed{}, settings, now);
   candidate.resident = runner.resident;
-  candidate.evicts = node.full();
+  candidate.evicts = node.full_for(runner, now);
   candidate.slots = runner.slots.slots();
   candidate.in_flight = runner.in_flight;
   candidate.node_in_flight = node.in_flight;
@@ -78,14 +79,15 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   const bool there = candidate.readiness != Readiness::absent;
   place.free_slot = candidate.readiness == Readiness::ready;
   place.loadable = false;
-  if (there && !place.free_slot && !(node.load && node.load->runner == &runner)) {
+  if (there && !place.free_slot && !(node.load && node.load->runner == &runner) && !node.makes_room(runner)) {
     place.free_slot =
         runner.resident && runner.leak == Leak::none && runner.in_flight < runner.slots.slots() && node.admits(now);
     place.loadable = !runner.resident || !lane.suffices(runner, runner.need, {});
   }
   if (!priced || !there) return;
-  place.prices = prices_of(lane, place, candidate.readiness, now, place.follows_habits);
+  place.prices = prices_of(lane, place, candidate.readiness, prefixes_, now, place.follows_habits);
   place.tariff = tariff_of(place.prices, candidate.weight);
+  if (place.prices.displaced > 0) place.valid_until = std::min(place.valid_until, after(now, kLikelihoodHolds));
 }
 
 // Brings up to date what is not. Most looks find a place or two, so what is asked of all others is as little as can be.
@@ -170,7 +172,7 @@ const Prices& Survey::prices(std::size_t candidate, Mono now, Prices& own) const
   const Readiness its_readiness = special_[candidate].readiness;
   const auto index = static_cast<std::size_t>(&its_place - lane_->places.data());
   if (its_readiness == lane_->candidates[index].readiness) return its_place.prices;
-  return own = prices_of(*lane_, its_place, its_readiness, now, ignored);
+  return own = prices_of(*lane_, its_place, its_readiness, prefixes_, now, ignored);
 }
 
 Estimate Survey::estimate(std::size_t candidate, Mono now) const {

@@ -137,7 +137,12 @@ std::optional<std::pair<std::string, std::string>> loading_of(const Json& node) 
   const Json& loading = part(node, "loading");
   const auto model = text_at(loading, "model");
   if (model.empty()) return std::nullopt;
-  return std::pair(short_model(model), "loading for " + human_duration(number_at(loading, "for_s")));
+  const auto evicts = text_at(loading, "evicts");
+  const bool begun = evicts.empty() || flag_at(loading, "begun");
+  std::string text = begun ? "loading" : fmt::format("waiting until {} is idle,", short_model(evicts));
+  text += " for " + human_duration(number_at(loading, "for_s"));
+  if (begun && !evicts.empty()) text += " in place of " + short_model(evicts);
+  return std::pair(short_model(model), std::move(text));
 }
 
 std::string models_text(const Json& node) {

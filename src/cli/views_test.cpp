@@ -15,6 +15,7 @@
 #include "cli/human.h"
 #include "cli/screen.h"
 #include "cli/status_command.h"
+#include "cli/status_reader.h"
 #include "cli/table.h"
 
 namespace drover::cli {
@@ -145,6 +146,15 @@ fast (simulated)  stable                    -               0  qwen3 (loading fo
 
 Simulated nodes make their answers up. Name real ones with --node URL.
 )");
+}
+
+TEST(StatusText, shows_what_makes_room_for_a_load) {
+  Json busy = loading(node("gpu-1"), "qwen3:latest");
+  busy["loading"]["evicts"] = "registry.ollama.ai/library/gemma3:4b";
+  busy["loading"]["begun"] = false;
+  EXPECT_EQ(models_text(busy), "qwen3 (waiting until gemma3:4b is idle, for 12s)");
+  busy["loading"]["begun"] = true;
+  EXPECT_EQ(models_text(busy), "qwen3 (loading for 12s in place of gemma3:4b)");
 }
 
 TEST(StatusText, shows_who_waits_and_for_how_long) {

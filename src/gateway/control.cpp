@@ -39,8 +39,7 @@ struct Control::Node {
   std::optional<unsigned> slots;  // of a node on this machine, from its environment
   balance::Health health = balance::Health::offline;
   std::string error;
-  std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
-  std::uint64_t leaks = 0;
+  observe::NodeCounts counts;
   std::optional<net::Endpoint> agent;
   Mono agent_resolved_at = Mono::min();
   std::string agent_error;
@@ -133,8 +132,7 @@ net::Task<> Control::stop() {
 
 std::vector<Control::NodeStatus> Control::nodes() const {
   std::vector<NodeStatus> result;
-  for (const auto& [id, node] : nodes_)
-    result.push_back({node->state, node->error, node->health, node->trials, node->leaks});
+  for (const auto& [id, node] : nodes_) result.push_back({node->state, node->error, node->health, node->counts});
   return result;
 }
 
@@ -464,6 +462,11 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
     // An embedding model answers 400 to a load by /api/generate; an empty input loads it.
     const bool embeds = model->capabilities.embedding_only();
     std::string body = fmt::format("{{\"model\":{}{}}}", api::go_string(name), options);
+    if (const fleet::Model* evicted = published_->fleet->find(load.evict)) {
+      log_.info("model_evicted", {{"node", spec.name}, {"model", evicted->name}, {"for", name}});
+      ++node->counts.evictions;
+      co_await unload(*node, evicted->name);
+    }
     log_.info("load_started", {{"node", spec.name}, {"model", name}});
     const auto answer =
         co_await post(*node, embeds ? "/api/embed" : "/api/generate", std::move(body), began + setup_.settings.load);
@@ -475,9 +478,11 @@ net::Task<> Control::carry_out_load(balance::Load load, std::string options) {
       outcome.failed.reset();
     }
     const double took = seconds(network_.loop().now() - began);
+    ++(outcome.failed ? node->counts.failed_loads : node->counts.loads);
     if (outcome.failed) {
       const std::string why = answer ? fmt::format("status {}", answer->status) : answer.error().detail;
       log_.warn("load_failed", {{"node", spec.name}, {"model", name}, {"after_s", took}, {"error", why}});
+      if (!load.evict.empty()) co_await probe(*node);  // is it gone?
     } else {
       log_.info("load_finished", {{"node", spec.name}, {"model", name}, {"after_s", took}});
       co_await probe(*node);
@@ -523,7 +528,7 @@ net::Task<> Control::carry_out_trial(balance::Trial trial) {
     if (outcome.kind == balance::Outcome::Kind::node_failed && balance::evidence_of(outcome)) {
       verdict = TrialVerdict::failed;
     }
-    ++node->trials[static_cast<std::size_t>(verdict)];
+    ++node->counts.trials[static_cast<std::size_t>(verdict)];
     const Level level = verdict == TrialVerdict::failed ? Level::warn : Level::info;
     log_.write(level, "trial",
                {{"node", node->state.spec.name},
@@ -570,7 +575,7 @@ net::Task<> Control::carry_out_unload(balance::Unload unload) {
   if (found != nodes_.end() && found->second->endpoint && model != nullptr) {
     const std::shared_ptr<Node> node = found->second;
     done = co_await unload_if_unused(*node, model->runner, model->name);
-    node->leaks += done ? 1 : 0;
+    node->counts.leaks += done ? 1 : 0;
     log_.warn("slot_leaked", {{"node", node->state.spec.name}, {"model", unload.model}, {"unloaded", done}});
   }
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
@@ -592,6 +597,10 @@ net::Task<bool> Control::unload_if_unused(Node& node, fleet::RunnerKey runner, s
   co_await probe(node);
   const bool in_use = before && before != Wall::max() && expires() == before;
   if (!node.state.reachable || in_use) co_return false;
+  co_return co_await unload(node, std::move(name));
+}
+
+net::Task<bool> Control::unload(Node& node, std::string name) {
   std::string body = fmt::format("{{\"model\":{},\"keep_alive\":0}}", api::go_string(name));
   const auto answer =
       co_await post(node, "/api/generate", std::move(body), network_.loop().now() + setup_.settings.probe);

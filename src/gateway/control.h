@@ -55,8 +55,7 @@ class Control final : public ControlLink, public ControlSink {
     fleet::NodeState state;
     std::string error;  // of the last probe; empty: it passed
     balance::Health health = balance::Health::offline;
-    std::array<std::uint64_t, observe::kTrialVerdictCount> trials{};
-    std::uint64_t leaks = 0;  // models unloaded for a leaked slot
+    observe::NodeCounts counts{};
   };
   std::vector<NodeStatus> nodes() const;
   // Has the node of this name show that it answers (balance::Trial). Errors (invalid): there is none, or it cannot now.
@@ -97,6 +96,7 @@ class Control final : public ControlLink, public ControlSink {
   net::Task<> carry_out_load(balance::Load load, std::string options);
   net::Task<> carry_out_trial(balance::Trial trial);
   net::Task<> carry_out_unload(balance::Unload unload);
+  net::Task<bool> unload(Node& node, std::string name);
   net::Task<bool> unload_if_unused(Node& node, fleet::RunnerKey runner, std::string name);
   net::Task<balance::Outcome> ask_for_trial(Node& node, const fleet::Model& model);
   net::Task<> tick();

@@ -151,8 +151,7 @@ std::string Gateway::metrics_page() const {
     gauge.name = node.state.spec.name;
     gauge.up = node.state.reachable;
     gauge.health = node.health;
-    gauge.trials = node.trials;
-    gauge.leaks = node.leaks;
+    gauge.counts = node.counts;
     const auto& report = node.state.agent;
     if (!report || now - report->at >= control_.gpu_report_age()) continue;
     gauge.gpu = {.busy = report->busy(),

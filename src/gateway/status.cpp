@@ -71,7 +71,10 @@ Json node_json(const Control::NodeStatus& status, const balance::NodeSnapshot* s
   json["waiting"] = snapshot->waiting;
   if (snapshot->loading) {
     json["loading"] = {{"model", listed_name(fleet, snapshot->loading->model)},
+                       {"begun", snapshot->loading->begun},
                        {"for_s", seconds(now - snapshot->loading->since)}};
+    const std::string& evicts = snapshot->loading->evicts;
+    if (!evicts.empty()) json["loading"]["evicts"] = listed_name(fleet, evicts);
   }
   Json runners = Json::array();
   for (const auto& runner : snapshot->runners) runners.push_back(runner_json(runner, status.state.report, fleet));

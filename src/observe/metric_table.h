@@ -33,6 +33,8 @@ enum class Metric : std::uint8_t {
   node_gpu_busy,
   node_gpu_memory_free,
   node_gpu_memory,
+  model_loads,
+  model_evictions,
   leaked_slots,
   node_trials,
   retries,

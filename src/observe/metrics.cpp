@@ -359,12 +359,19 @@ class Metrics::Scrape {
     for (const auto& node : gauges_.nodes) {
       if (node.gpu) out_.sample({node.name}, node.gpu->memory_total);
     }
+    out_.begin(Metric::model_loads);
+    for (const auto& node : gauges_.nodes) {
+      counted({node.name, "ok"}, node.counts.loads);
+      counted({node.name, "failed"}, node.counts.failed_loads);
+    }
+    out_.begin(Metric::model_evictions);
+    for (const auto& node : gauges_.nodes) counted({node.name}, node.counts.evictions);
     out_.begin(Metric::leaked_slots);
-    for (const auto& node : gauges_.nodes) counted({node.name}, node.leaks);
+    for (const auto& node : gauges_.nodes) counted({node.name}, node.counts.leaks);
     out_.begin(Metric::node_trials);
     for (const auto& node : gauges_.nodes) {
       for (std::size_t i = 0; i < kTrialVerdictCount; ++i) {
-        counted({node.name, observe::name(static_cast<TrialVerdict>(i))}, node.trials[i]);
+        counted({node.name, observe::name(static_cast<TrialVerdict>(i))}, node.counts.trials[i]);
       }
     }
   }

@@ -163,13 +163,12 @@ struct Gauges {
     std::string name;
     bool up = false;  // answered its last probe
     balance::Health health = balance::Health::offline;
-    std::array<std::uint64_t, kTrialVerdictCount> trials{};
+    NodeCounts counts{};
     struct Gpu {
       double busy;  // part of the time
       std::uint64_t memory_free, memory_total;
     };
     std::optional<Gpu> gpu{};  // all of its GPUs together
-    std::uint64_t leaks = 0;   // models unloaded for a leaked slot
   };
   struct Model {
     std::string name;  // as listed

@@ -1,6 +1,7 @@
 #pragma once
 // How requests and attempts end, in the words of metrics and access log.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -84,6 +85,15 @@ enum class TrialVerdict : std::uint8_t {
 };
 inline constexpr std::size_t kTrialVerdictCount = 3;
 std::string_view name(TrialVerdict verdict);
+
+// What the gateway did with a node beside serving requests, ever.
+struct NodeCounts {
+  std::uint64_t loads = 0;
+  std::uint64_t failed_loads = 0;
+  std::uint64_t evictions = 0;  // models unloaded to make room for another
+  std::uint64_t leaks = 0;      // models unloaded for a leaked slot
+  std::array<std::uint64_t, kTrialVerdictCount> trials{};
+};
 
 // Why a stream was cut after its first byte.
 enum class CutCause : std::uint8_t { closed, reset, stalled, protocol, no_terminator, deadline, shutdown };

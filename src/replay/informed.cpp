@@ -3,20 +3,23 @@
 #include <algorithm>
 #include <cmath>
 
+#include "balance/dispatcher.h"
+#include "balance/earliest_finish.h"
+#include "balance/estimate.h"
 #include "engine/memory.h"
 #include "replay/models.h"
 
 namespace drover::replay {
 namespace {
 
-constexpr double kBatch = 1024;        // tokens of a step that reads, as sim::Node has them
-constexpr double kWorthWaiting = 0.9;  // these as balance::EarliestFinish and its estimates have them
-constexpr double kOverlap = 0.5;
-constexpr double kWantedAgain = 600;
-constexpr double kChain = 10;
-constexpr double kInUse = 2;
-constexpr std::size_t kWeighed = 256;  // pairs of a request and a node that are looked at for one start
-constexpr std::size_t kLookahead = 16;
+constexpr double kBatch = 1024;  // tokens of a step that reads, as sim::Node has them
+constexpr double kWorthWaiting = balance::EarliestFinish::kWorthWaiting;
+using balance::kChain;
+using balance::kInUse;
+using balance::kLookahead;
+using balance::kOverlap;
+using balance::kWantedAgain;
+using balance::kWeighed;
 constexpr Duration kLookAgain = std::chrono::seconds(1);
 
 double seconds_of(engine::Cost cost) { return cost.count() / 1000; }

@@ -122,15 +122,19 @@ void Scheduled::observe(Stage& stage, std::size_t node, Mono asked) {
   scheduler_.observe_inventory(NodeId{node}, listed_, asked, stage.now(), actions_);
 }
 
+std::size_t Scheduled::number_of(std::string_view model) const {
+  return static_cast<std::size_t>(std::ranges::find(keys_, model) - keys_.begin());
+}
+
 void Scheduled::act(Stage& stage) {
   // What a start or a refusal brings about comes later, by an event: nothing is added meanwhile.
   for (const balance::Action& action : std::exchange(actions_, {})) {
     if (const auto* grant = std::get_if<balance::Grant>(&action)) stage.start(grant->request.value, grant->node.value);
     if (const auto* refuse = std::get_if<balance::Refuse>(&action)) stage.refuse(refuse->request.value);
     if (const auto* load = std::get_if<balance::Load>(&action)) {
-      const auto model = std::ranges::find(keys_, load->model) - keys_.begin();
       loads_[load->token.value] = load->node.value;
-      stage.load(load->node.value, static_cast<std::size_t>(model), load->token.value);
+      if (!load->evict.empty()) stage.unload(load->node.value, number_of(load->evict));
+      stage.load(load->node.value, number_of(load->model), load->token.value);
     }
   }
 }

@@ -37,6 +37,7 @@ class Scheduled final : public Router {
   void poll(Stage& stage, std::size_t node);
   void observe(Stage& stage, std::size_t node, Mono asked);
   void act(Stage& stage);
+  std::size_t number_of(std::string_view model) const;  // of one of `keys_`
 
   const ScheduledSettings settings_;
   balance::Scheduler scheduler_;

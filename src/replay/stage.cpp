@@ -120,6 +120,11 @@ void Stage::load(std::size_t node, std::size_t model, std::uint64_t token) {
   due_[node] = std::max(now_, nodes_[node].node.next_event());
 }
 
+void Stage::unload(std::size_t node, std::size_t model) {
+  nodes_[node].node.unload(*model_on(node, model), now_);
+  due_[node] = std::max(now_, nodes_[node].node.next_event());
+}
+
 void Stage::advance(std::size_t node, Router& router) {
   const std::vector<sim::NodeEvent> events = nodes_[node].node.advance(now_);
   due_[node] = std::max(now_, nodes_[node].node.next_event());

@@ -74,6 +74,8 @@ class Stage {
   void refuse(std::size_t request);
   // Has a model loaded, without a prompt; Router::loaded tells when.
   void load(std::size_t node, std::size_t model, std::uint64_t token);
+  // At once if it is idle there, else when it is.
+  void unload(std::size_t node, std::size_t model);
 
  private:
   struct Machine {
