@@ -64,6 +64,7 @@ std::vector<std::unique_ptr<Witness>> make_oracles(Court& court) {
   oracles.push_back(make_slots(court));
   oracles.push_back(make_dispatch(court));
   oracles.push_back(make_routing(court));
+  oracles.push_back(make_evictions(court));
   oracles.push_back(make_models(court));
   oracles.push_back(make_context(court));
   oracles.push_back(make_client_gone(court));

@@ -74,6 +74,7 @@ std::unique_ptr<Witness> make_retry_budget(Court& court);  // 2
 std::unique_ptr<Witness> make_slots(Court& court);         // 3
 std::unique_ptr<Witness> make_dispatch(Court& court);      // 3
 std::unique_ptr<Witness> make_routing(Court& court);       // 3
+std::unique_ptr<Witness> make_evictions(Court& court);     // a model that makes room is idle
 std::unique_ptr<Witness> make_models(Court& court);        // a request goes to the model that its name stands for
 std::unique_ptr<Witness> make_context(Court& court);       // no request gets less context than it asked for
 std::unique_ptr<Witness> make_client_gone(Court& court);   // 4

@@ -80,6 +80,7 @@ constexpr std::array kConditions{
     RareCondition{"load_failed", ""},
     RareCondition{"load_saturated", "a node's load queue was full"},
     RareCondition{"evicted_while_waited_for", "a model left a node's memory while requests waited for it"},
+    RareCondition{"model_evicted", "the gateway had a model unloaded to make room for another"},
     RareCondition{"two_loads_at_once", "of different nodes"},
     RareCondition{"leaked_slots_freed", "nothing started on a model, and it was unloaded"},
     RareCondition{"slots_found_out", "a node's slots were raised above one"},
@@ -222,6 +223,7 @@ void RareConditions::logged(const Request& request) {
 void RareConditions::told(std::string_view event, std::string_view line) {
   meet_if(event == "load_finished", "load_finished");
   meet_if(event == "load_failed", "load_failed");
+  meet_if(event == "model_evicted", "model_evicted");
   meet_if(event == "slot_leaked" && contains(line, "unloaded=true"), "leaked_slots_freed");
   meet_if(event == "trial" && contains(line, "verdict=passed"), "trial_passed");
   meet_if(event == "trial" && contains(line, "verdict=failed"), "trial_failed");
