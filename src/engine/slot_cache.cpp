@@ -20,9 +20,9 @@ double share(std::size_t part, std::size_t whole) {
 
 }  // namespace
 
-std::size_t reusable(const Remembered& known, std::span<const Piece> prompt, PrefixReuse reuse) {
+std::size_t reusable(const Remembered& known, std::span<const Piece> prompt, std::size_t tokens, PrefixReuse reuse) {
   if (prompt.empty()) return 0;
-  const std::size_t common = std::min(common_tokens(known.sequence, prompt), token_count(prompt) - 1);
+  const std::size_t common = std::min(common_tokens(known.sequence, prompt), tokens - 1);
   switch (reuse) {
     case PrefixReuse::any: return common;
     case PrefixReuse::continuation: return common >= known.checkpoint ? known.checkpoint : 0;
@@ -65,11 +65,12 @@ bool HostCache::load(Remembered& slot, std::span<const Piece> prompt) {
   return true;
 }
 
-std::size_t HostCache::known(std::span<const Piece> prompt, PrefixReuse reuse) const {
+std::size_t HostCache::known(std::span<const Piece> prompt, std::size_t tokens, PrefixReuse reuse) const {
   std::size_t most = 0;
   for (const Remembered& sequence : sequences_) {
     const std::size_t common = common_tokens(sequence.sequence, prompt);
-    if (share(common, sequence.tokens) >= kWorthLoading) most = std::max(most, reusable(sequence, prompt, reuse));
+    if (share(common, sequence.tokens) >= kWorthLoading)
+      most = std::max(most, reusable(sequence, prompt, tokens, reuse));
   }
   return most;
 }
@@ -99,7 +100,8 @@ std::optional<SlotCache::Choice> SlotCache::choose(std::span<const Piece> prompt
 }
 
 std::optional<Placement> SlotCache::place(std::span<const Piece> prompt, std::uint32_t) {
-  const auto choice = choose(prompt, token_count(prompt));
+  const std::size_t tokens = token_count(prompt);
+  const auto choice = choose(prompt, tokens);
   if (!choice) return std::nullopt;
   Slot& slot = slots_[choice->slot];
   Placement placement{.slot = choice->slot};
@@ -113,7 +115,7 @@ std::optional<Placement> SlotCache::place(std::span<const Piece> prompt, std::ui
   for (const Slot& idle : slots_) {
     if (!idle.taken && host_.save(idle.memory)) placement.copied += idle.memory.tokens;
   }
-  placement.cached = static_cast<std::uint32_t>(reusable(slot.memory, prompt, reuse_));
+  placement.cached = static_cast<std::uint32_t>(reusable(slot.memory, prompt, tokens, reuse_));
   return placement;
 }
 
@@ -127,9 +129,10 @@ void SlotCache::release(std::uint32_t slot, Sequence held, std::size_t prompt) {
 }
 
 std::size_t SlotCache::known(std::span<const Piece> prompt) const {
-  std::size_t most = host_.known(prompt, reuse_);
+  const std::size_t tokens = token_count(prompt);
+  std::size_t most = host_.known(prompt, tokens, reuse_);
   for (const Slot& slot : slots_) {
-    if (!slot.taken) most = std::max(most, reusable(slot.memory, prompt, reuse_));
+    if (!slot.taken) most = std::max(most, reusable(slot.memory, prompt, tokens, reuse_));
   }
   return most;
 }

@@ -21,9 +21,9 @@ struct Remembered {
   std::size_t checkpoint = 0;
 };
 
-// How many tokens of a prompt need not be read by who holds `known`. At most all but the last: a prompt is never
-// answered without reading anything.
-std::size_t reusable(const Remembered& known, std::span<const Piece> prompt, PrefixReuse reuse);
+// How many tokens of a prompt of so many need not be read by who holds `known`. At most all but the last: a prompt is
+// never answered without reading anything.
+std::size_t reusable(const Remembered& known, std::span<const Piece> prompt, std::size_t tokens, PrefixReuse reuse);
 
 // Sequences in the host's memory, oldest forgotten first. Cost: O(sequences + tokens in common) a call.
 class HostCache {
@@ -37,7 +37,7 @@ class HostCache {
   // Exchanges `slot` for the sequence that serves `prompt` better: more of the prompt found, and less of the sequence
   // thrown away. False: there is none.
   bool load(Remembered& slot, std::span<const Piece> prompt);
-  std::size_t known(std::span<const Piece> prompt, PrefixReuse reuse) const;
+  std::size_t known(std::span<const Piece> prompt, std::size_t tokens, PrefixReuse reuse) const;
   std::size_t tokens() const { return tokens_; }
 
  private:

@@ -36,8 +36,10 @@ TEST(SlotCache, reuses_what_the_model_allows) {
   };
   for (const ReuseCase& each : cases) {
     const Remembered known = remembered(each.known, each.checkpoint);
-    EXPECT_EQ(reusable(known, letters(each.prompt), PrefixReuse::any), each.any) << each.name;
-    EXPECT_EQ(reusable(known, letters(each.prompt), PrefixReuse::continuation), each.continuation) << each.name;
+    const Sequence prompt = letters(each.prompt);
+    const auto found = [&](PrefixReuse reuse) { return reusable(known, prompt, token_count(prompt), reuse); };
+    EXPECT_EQ(found(PrefixReuse::any), each.any) << each.name;
+    EXPECT_EQ(found(PrefixReuse::continuation), each.continuation) << each.name;
   }
 }
 

@@ -27,15 +27,25 @@ std::uint64_t scaled(std::uint64_t count, double factor) {
 std::uint64_t InfiniteCache::read(const Question& question) {
   const engine::Sequence all = all_of(question);
   chain_.clear();
+  marks_.clear();
   std::uint64_t hash = 0;
+  std::size_t since_mark = 0;
   for (const engine::Piece& piece : all) {
     hash = Random(hash * 0xd1342543de82ef95 + piece.hash * 31 + piece.tokens).next();
     chain_.push_back(hash);
+    since_mark += piece.tokens;
+    if (since_mark < kBlock) continue;
+    marks_.push_back(chain_.size());
+    since_mark = 0;
   }
-  // Who knows a beginning knows all shorter ones.
-  const auto end = std::ranges::partition_point(chain_, [&](std::uint64_t each) { return known_.contains(each); });
-  const auto pieces = static_cast<std::size_t>(end - chain_.begin());
-  known_.insert(end, chain_.end());
+  const auto knows = [&](std::size_t pieces) { return known_.contains(chain_[pieces - 1]); };
+  // Who knows a beginning knows all shorter ones. Behind the last mark known may lie an end.
+  const auto unknown = std::ranges::partition_point(marks_, knows);
+  const std::size_t known = unknown == marks_.begin() ? 0 : *std::prev(unknown);
+  std::size_t pieces = unknown == marks_.end() ? chain_.size() : *unknown;
+  while (pieces > known && !knows(pieces)) --pieces;
+  for (auto mark = unknown; mark != marks_.end(); ++mark) known_.insert(chain_[*mark - 1]);
+  known_.insert(chain_.back());
   const std::size_t found = engine::token_count({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(pieces)});
   return std::min(found, engine::token_count(question.prompt) - 1);
 }
@@ -69,7 +79,7 @@ std::uint64_t PooledCache::read_sequences(const Question& question) {
   std::size_t found = 0;
   std::size_t held = now.tokens;
   for (auto each = sequences_.begin(); each != sequences_.end();) {
-    found = std::max(found, engine::reusable(*each, question.prompt, reuse_));
+    found = std::max(found, engine::reusable(*each, question.prompt, prompt, reuse_));
     const bool continued = engine::common_tokens(each->sequence, now.sequence) == each->tokens;
     if (!continued) held += each->tokens;
     each = continued ? sequences_.erase(each) : std::next(each);

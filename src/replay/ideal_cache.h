@@ -15,15 +15,17 @@
 
 namespace drover::replay {
 
-// All prompts and answers, for ever. Cost: O(pieces) a prompt.
+// All prompts and answers, for ever. Of two that part in the middle, up to 15 tokens of what they have in common may be
+// missed: it remembers each 16th token and the ends. Cost: O(pieces) a prompt.
 class InfiniteCache {
  public:
   // How many tokens of the prompt it knew: never all. Remembers the question.
   std::uint64_t read(const Question& question);
 
  private:
-  std::unordered_set<std::uint64_t> known_;  // hashes over all beginnings, piece by piece
-  std::vector<std::uint64_t> chain_;         // scratch
+  std::unordered_set<std::uint64_t> known_;  // hashes over beginnings
+  std::vector<std::uint64_t> chain_;         // scratch: of all beginnings of this prompt, piece by piece
+  std::vector<std::size_t> marks_;           // and those that are remembered, by their pieces
 };
 
 // One cache as large as those of all the nodes together: of vLLM's blocks, or of whole sequences as llama.cpp keeps
