@@ -165,7 +165,7 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   if (request.behind != nullptr) request.behind->before = &request;
   request.expected_end = after(now, to_duration(bound.estimate.work()));
   if (request.lane->route->estimates) {
-    if (runner.cache == kNoCache) runner.cache = prefixes.new_cache();
+    if (runner.cache == kNoCache) runner.cache = prefixes.new_cache(runner.slots.slots());
     request.found = bound.found;
     if (prefixes.note(runner.cache, request.prompt.prefix, request.salt, now)) {
       request.lane->habits.returns.asked();

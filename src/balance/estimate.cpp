@@ -11,6 +11,10 @@ namespace drover::balance {
 namespace {
 
 constexpr double kUnknownWait = 5;  // seconds: until a probe tells more
+// Of what answers are slower for beside others, the part that is due to writing them. The rest is that prompts of the
+// others are read meanwhile, which counts for each prompt by itself. By bench/routing: with all of it, conversations
+// leave their caches for nodes that are idle, read their prompts again there, and so slow each other.
+constexpr double kByWriting = 0.6;
 // What runs longer than expected is expected to run on for this part of the time it has taken.
 constexpr double kOverdue = 0.2;
 
@@ -39,6 +43,16 @@ double last_end(const Runner& runner, Mono now) {
     last = std::max(last, time_left(*request, now));
   }
   return last;
+}
+
+// How much has to be read again if a sequence is read that continues none: what the cache forgets for it, if that goes
+// on.
+double displaced(const ModelHabits& habits, const CacheModel& cache, Mono now) {
+  constexpr std::uint32_t kUsual = 4;  // KiB of a prompt
+  const CacheModel::Sequence* const goes = cache.next_to_go(kUsual);
+  if (goes == nullptr) return 0;
+  const double tokens = 1024.0 * goes->kib * habits.tokens_per_byte.value() * habits.reuse.value();
+  return habits.returns.likely(now - goes->used) * reading_work(tokens, 0);
 }
 
 // Until a load that was decided has ended.
@@ -111,16 +125,18 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   const SpeedEstimate& speed = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
   prices.start = reading.read_start();
   prices.read = reading.read_time();
-  prices.write = speed.token_time(writing + 1);
-  prices.slower = speed.token_slope();
-  if (const auto idle = prefixes.idle_at_end(runner.cache, now)) prices.displaced = lane.habits.returns.likely(*idle);
+  prices.write = speed.token_time(writing + 1, kByWriting);
+  prices.slower = kByWriting * speed.token_slope();
+  if (runner.cache != kNoCache)
+    prices.displaced = displaced(lane.habits, prefixes.model(runner.cache), now) * prices.read;
   return prices;
 }
 
 Tariff tariff_of(const Prices& prices, double weight) {
   const double delays = kOverlap * prices.others * prices.slower;
-  return {.fixed = (kWaitPrice * prices.wait + prices.load + prices.start) / weight + prices.start * prices.others,
-          .per_prompt = prices.read * (1 / weight + prices.others + prices.displaced),
+  return {.fixed = (kWaitPrice * prices.wait + prices.load + prices.start) / weight + prices.start * prices.others +
+                   prices.displaced,
+          .per_prompt = prices.read * (1 / weight + prices.others),
           .per_answer = prices.write / weight + delays,
           .per_context = prices.slower / weight + delays};
 }

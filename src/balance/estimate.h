@@ -1,9 +1,9 @@
 #pragma once
 // What a request would cost on a node. Its parts: the wait for a slot, the load, reading what of the prompt is in no
 // cache, writing the answer, and what others lose by it. Those already there are delayed: their streams stop while a
-// prompt is read and go slower while one more answer is written. And of a cache that is full each token read pushes out
-// another, which has to be read again if its conversation goes on. All from what answers have told before: speed.h,
-// model_habits.h, prefix_index.h.
+// prompt is read and go slower while one more answer is written. And what is new to a cache that is full pushes out
+// something else, which has to be read again if its conversation goes on. All from what answers have told before:
+// speed.h, model_habits.h, prefix_index.h, cache_model.h.
 
 #include <algorithm>
 #include <optional>
@@ -41,7 +41,7 @@ struct Prices {
   double write = 0;      // seconds a token of an answer that has no context
   double slower = 0;     // and more seconds a token, its own and the others', for each answer or its context
   double others = 0;     // answers that are written there meanwhile
-  double displaced = 0;  // how likely the part of a conversation is wanted again that a token read pushes out
+  double displaced = 0;  // seconds to read again what the cache forgets for a prompt of which it has nothing
   unsigned slots = 1;
   unsigned free_slots = 0;
 };
@@ -90,7 +90,7 @@ inline Estimate estimate(const Prices& prices, const Work& work, double cached_b
                     .answer = work.answer * (prices.write + prices.slower * work.context)};
   estimate.saved = prices.start + work.reading * prices.read - estimate.prompt;
   const double slower = kOverlap * work.answer * prices.slower * (1 + work.context);
-  estimate.harm = prices.others * (estimate.prompt + slower) + prices.displaced * reading;
+  estimate.harm = prices.others * (estimate.prompt + slower) + prices.displaced * (1 - cached / work.prompt);
   const double ahead = promised - prices.free_slots * estimate.work();
   estimate.wait += std::max(0.0, ahead) / prices.slots;
   return estimate;

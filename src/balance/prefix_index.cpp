@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace drover::balance {
 namespace {
@@ -27,10 +28,10 @@ constexpr double bytes_up_to(std::size_t mark) { return static_cast<double>(mark
 }  // namespace
 
 PrefixIndex::PrefixIndex(std::size_t entries)
-    : size_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)), caches_(1) {}
+    : size_(std::bit_ceil((std::max<std::size_t>(1, entries) + kWays - 1) / kWays)), caches_(1, Cache(0)) {}
 
-CacheId PrefixIndex::new_cache() {
-  caches_.emplace_back();
+CacheId PrefixIndex::new_cache(unsigned slots) {
+  caches_.emplace_back(slots);
   return static_cast<CacheId>(caches_.size() - 1);
 }
 
@@ -39,8 +40,9 @@ PrefixIndex::Key PrefixIndex::key_of(std::uint64_t hash, std::uint64_t salt) con
   return {key & (size_ - 1), std::max(kEmpty + 1, static_cast<std::uint32_t>(key >> 32))};
 }
 
-bool PrefixIndex::is_held(const Entry& entry, CacheId id) {
-  return std::ranges::any_of(entry.holders, [id](const Holder& holder) { return holder.cache == id; });
+CacheModel::Number PrefixIndex::sequence_of(const Entry& entry, CacheId id) {
+  const auto holder = std::ranges::find(entry.holders, id, &Holder::cache);
+  return holder == entry.holders.end() ? 0 : holder->sequence;
 }
 
 // Which of a bucket's entries has the tag; kWays: none.
@@ -80,16 +82,16 @@ std::size_t PrefixIndex::oldest_way(const Bucket& bucket) const {
   return oldest % kWays;
 }
 
-void PrefixIndex::hold(Entry& entry, CacheId id) {
+void PrefixIndex::hold(Entry& entry, CacheId id, CacheModel::Number sequence) {
   auto holder = std::ranges::find_if(entry.holders,
                                      [&](const Holder& other) { return other.cache == id || other.cache == kNoCache; });
   if (holder == entry.holders.end()) {
     entry.everywhere = true;
-    // Of these the one where most has been read since.
-    holder = std::ranges::max_element(entry.holders, {},
-                                      [&](const Holder& other) { return caches_[other.cache].read - other.read; });
+    // Of these the one where most was read since.
+    holder = std::ranges::max_element(
+        entry.holders, {}, [&](const Holder& other) { return caches_[other.cache].model.last() - other.sequence; });
   }
-  *holder = {.cache = id, .read = caches_[id].read};
+  *holder = {.cache = id, .sequence = sequence};
 }
 
 void PrefixIndex::found_up_to(const Entry& entry, std::size_t mark, std::size_t before) {
@@ -98,13 +100,16 @@ void PrefixIndex::found_up_to(const Entry& entry, std::size_t mark, std::size_t 
     Cache& cache = caches_[holder.cache];
     if (cache.look_up != look_ups_) {
       cache.look_up = look_ups_;
+      cache.looked_at = 0;
       cache.found = {};
     }
     // A mark before this one has forgotten it.
     if (std::max(cache.found.read, everywhere_) < bytes_up_to(before)) continue;
     cache.found.read = bytes_up_to(mark);
-    cache.found.since = cache.read - holder.read;
-    if (cache.found.since <= cache.capacity) cache.found.bytes = cache.found.read;
+    if (std::exchange(cache.looked_at, holder.sequence) != holder.sequence) {
+      cache.found.place = cache.model.find(holder.sequence);
+    }
+    if (cache.found.place && cache.model.holds(*cache.found.place)) cache.found.bytes = cache.found.read;
   }
   if (entry.everywhere) everywhere_ = bytes_up_to(mark);
 }
@@ -136,7 +141,7 @@ bool PrefixIndex::look_up(std::span<const std::uint64_t> prefix, std::uint64_t s
 PrefixIndex::Found PrefixIndex::found(CacheId id) const {
   const Cache& cache = caches_[id];
   Found found = cache.look_up == look_ups_ ? cache.found : Found{};
-  if (cache.read > 0) found.bytes = std::max(found.bytes, everywhere_);
+  if (!cache.model.empty()) found.bytes = std::max(found.bytes, everywhere_);
   return found;
 }
 
@@ -149,49 +154,30 @@ bool PrefixIndex::note(CacheId id, std::span<const std::uint64_t> prefix, std::u
     __builtin_prefetch(&buckets_[key_of(prefix[mark - 1], salt).bucket], 1);
   });
   noted_.clear();
-  Cache& cache = caches_[id];
-  for_each_mark(prefix.size(), [&](std::size_t mark, std::size_t before) {
+  CacheModel::Number known = 0;  // the sequence that knows most of it
+  std::size_t known_links = 0;
+  for_each_mark(prefix.size(), [&](std::size_t mark, std::size_t) {
     const Noted noted = find_or_insert(key_of(prefix[mark - 1], salt));
-    if (noted.is_new || !is_held(*noted.entry, id)) cache.read += static_cast<std::uint32_t>((mark - before) / kStride);
     noted_.push_back(noted);
+    const auto sequence = noted.is_new ? 0 : sequence_of(*noted.entry, id);
+    if (sequence == 0) return;
+    known = sequence;
+    known_links = mark;
   });
-  // Behind all that counts as read, so that no part of the prompt is older than another.
+  const auto kib = [](std::size_t links) { return static_cast<std::uint32_t>(links / kStride); };
+  const auto sequence = caches_[id].model.read(kib(prefix.size()), known, kib(known_links), now);
   for (const auto [entry, is_new] : noted_) {
     if (is_new) *entry = {};
-    hold(*entry, id);
+    hold(*entry, id, sequence);
   }
-  const auto ticks = std::chrono::duration_cast<Ticks>(now.time_since_epoch()).count();
   Entry& end = *noted_.back().entry;
   end.is_end = true;
-  end.ended = ticks;
-  const Milestone& last = cache.milestones[(cache.passed - 1) % cache.milestones.size()];
-  if (cache.passed == 0 || cache.read - last.read >= cache.capacity / 8) {
-    cache.milestones[cache.passed++ % cache.milestones.size()] = {.read = cache.read, .at = ticks};
-  }
+  end.ended = std::chrono::duration_cast<Ticks>(now.time_since_epoch()).count();
   return true;
 }
 
-std::optional<Duration> PrefixIndex::idle_at_end(CacheId id, Mono now) const {
-  const Cache& cache = caches_[id];
-  if (cache.read <= cache.capacity) return std::nullopt;
-  const std::uint32_t end = cache.read - cache.capacity;  // what was read up to here is forgotten
-  const std::size_t kept = std::min(cache.passed, cache.milestones.size());
-  const Milestone* at = nullptr;
-  for (std::size_t back = 1; back <= kept; ++back) {
-    at = &cache.milestones[(cache.passed - back) % cache.milestones.size()];
-    if (at->read <= end) break;
-  }
-  return at == nullptr ? std::nullopt : std::optional(now - Mono{Ticks(at->at)});
-}
-
 void PrefixIndex::learn(CacheId id, const Found& found, double cached_bytes) {
-  if (found.read == 0) return;
-  Cache& cache = caches_[id];
-  if (cached_bytes * 2 >= found.read) {
-    cache.capacity = std::max(cache.capacity, found.since + found.since / 4);
-  } else if (found.since <= cache.capacity) {
-    cache.capacity = std::max(kLeast, cache.capacity - (cache.capacity - found.since) / 3);
-  }
+  if (found.place) caches_[id].model.learn(*found.place, 2 * cached_bytes >= found.read);
 }
 
 }  // namespace drover::balance

@@ -3,10 +3,8 @@
 //
 // A prompt is a chain of hashes (Prompt::prefix), so one hash stands for all of the prompt up to it. The index keeps
 // some of them, the marks of a prompt, with the runners that read that far: many at its beginning, where most prompts
-// that have anything in common part, fewer behind that, and its end, where the next turn of a conversation goes on. A
-// runner's cache is taken for a memory of so many KiB of prompt, least recently used out first: a beginning is in it as
-// long as less has been read there since (R. Mattson and others: Evaluation techniques for storage hierarchies, 1970,
-// whose stack distance this is). How much, nobody says: each answer that tells what was found corrects it.
+// that have anything in common part, fewer behind that, and its end, where the next turn of a conversation goes on.
+// Which of them a runner still has is for a model of its cache to say (cache_model.h).
 //
 // The index itself is a table of fixed size: buckets of kWays entries, of which the least recently used gives way. What
 // is compared of a bucket lies in one line of the processor's cache, and so does what an entry says: nearly each is a
@@ -21,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "balance/cache_model.h"
 #include "balance/events.h"
 #include "base/clock.h"
 
@@ -38,22 +37,20 @@ class PrefixIndex {
   static constexpr double kStrideBytes = static_cast<double>(kStride * kPrefixBlock);
   static constexpr std::size_t kHolders = 7;  // of an entry; what more runners than these have read is everywhere
   static constexpr std::size_t kWays = 8;     // entries of a bucket
-  static constexpr std::uint32_t kFirstGuess = 1024;  // KiB that a cache holds, until answers tell
-  static constexpr std::uint32_t kLeast = 16;         // and what is believed of the worst
 
   // `entries`: rounded up to a power of two; 72 bytes each.
   explicit PrefixIndex(std::size_t entries);
 
   // Takes the memory now; else the first prompt does, which takes a millisecond then.
   void prepare() { buckets_.resize(size_); }
-  CacheId new_cache();
+  CacheId new_cache(unsigned slots);
 
   // What a cache is thought to have of a prompt.
   struct Found {
     double bytes = 0;  // likely to be there
-    // Read there once, whether it is there still or not, and how many KiB were read there since: to learn from.
+    // Read there once, whether it is there still or not, and where that stands: to learn from.
     double read = 0;
-    std::uint32_t since = 0;
+    std::optional<CacheModel::Place> place{};
   };
   // Looks a prompt up for all caches at once. `salt`: prompts of different ones have nothing in common. Holds until the
   // next call. False: nobody has read any of it. Cost: O(marks of the prompt that are known).
@@ -67,11 +64,9 @@ class PrefixIndex {
   // The cache reads this prompt now. False: it is too short to be remembered. Cost: O(marks of the prompt), of which
   // 64 KiB have 22.
   bool note(CacheId cache, std::span<const std::uint64_t> prefix, std::uint64_t salt, Mono now);
-  // How long nobody has asked for what the cache will forget next; nullopt: it has room yet.
-  std::optional<Duration> idle_at_end(CacheId cache, Mono now) const;
   // What an answer said: so many bytes of the prompt were in the cache, where `found` had been expected.
   void learn(CacheId cache, const Found& found, double cached_bytes);
-  std::uint32_t capacity(CacheId cache) const { return caches_[cache].capacity; }  // KiB
+  const CacheModel& model(CacheId cache) const { return caches_[cache].model; }
 
  private:
   static constexpr std::uint32_t kEmpty = 0;                              // the tag of an entry that is free
@@ -79,7 +74,7 @@ class PrefixIndex {
 
   struct Holder {
     CacheId cache = kNoCache;
-    std::uint32_t read = 0;  // Cache::read when it read this last
+    CacheModel::Number sequence = 0;  // with which it read this last
   };
   struct alignas(64) Entry {
     std::array<Holder, kHolders> holders{};  // the first ones
@@ -92,17 +87,11 @@ class PrefixIndex {
     std::array<std::uint32_t, kWays> used{};  // by which note() last
     std::array<Entry, kWays> entries{};
   };
-  // What had been read at a time.
-  struct Milestone {
-    std::uint32_t read = 0;
-    std::uint32_t at = 0;  // ticks
-  };
   struct Cache {
-    std::uint32_t read = 0;  // KiB that were new to it
-    std::uint32_t capacity = kFirstGuess;
-    std::array<Milestone, 16> milestones{};  // one for each eighth of what it holds; a ring
-    std::size_t passed = 0;                  // milestones ever
-    std::uint64_t look_up = 0;               // which one filled `found`
+    explicit Cache(unsigned slots) : model(slots) {}
+    CacheModel model;
+    CacheModel::Number looked_at = 0;  // that the last look-up found, whose place is `found.place`
+    std::uint64_t look_up = 0;         // which one filled `found`
     Found found{};
   };
   // Where the entry of a mark belongs.
@@ -118,11 +107,12 @@ class PrefixIndex {
   Key key_of(std::uint64_t hash, std::uint64_t salt) const;
   const Entry* find(Key key) const;
   Noted find_or_insert(Key key);
-  void hold(Entry& entry, CacheId id);
+  void hold(Entry& entry, CacheId id, CacheModel::Number sequence);
   void found_up_to(const Entry& entry, std::size_t mark, std::size_t before);
   std::size_t oldest_way(const Bucket& bucket) const;
   static std::size_t way_of(const Bucket& bucket, std::uint32_t tag);
-  static bool is_held(const Entry& entry, CacheId id);
+  // The sequence with which the cache read it; 0: it has not.
+  static CacheModel::Number sequence_of(const Entry& entry, CacheId id);
 
   std::size_t size_;             // buckets
   std::vector<Bucket> buckets_;  // none until the first prompt

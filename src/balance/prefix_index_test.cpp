@@ -27,8 +27,8 @@ struct Index {
     return index.found(cache).bytes;
   }
   PrefixIndex index{4096};
-  CacheId a = index.new_cache();
-  CacheId b = index.new_cache();
+  CacheId a = index.new_cache(2);
+  CacheId b = index.new_cache(2);
 };
 
 TEST(PrefixIndex, knows_who_has_read_how_much_of_a_prompt) {
@@ -67,17 +67,17 @@ TEST(PrefixIndex, knows_where_a_prompt_ended_that_another_goes_on_from) {
   EXPECT_EQ(index.found(index.a, prompt(1, 30)), bytes(14));
   EXPECT_EQ(index.found(index.b, prompt(1, 30)), bytes(15));
   EXPECT_EQ(index.found(index.b, prompt(1, 15)), bytes(15)) << "the same once more";
-  EXPECT_EQ(index.found(index.a, parted(13, 30)), bytes(13));
+  EXPECT_EQ(index.found(index.b, parted(15, 30)), bytes(15));
+  EXPECT_EQ(index.found(index.a, parted(13, 30)), bytes(12)) << "that turn is a part of the one behind it";
 }
 
 TEST(PrefixIndex, has_few_entries_for_a_long_prompt) {
   PrefixIndex index(64);
-  const CacheId cache = index.new_cache();
+  const CacheId cache = index.new_cache(2);
   index.note(cache, prompt(1, 64), 0, kNow);
   for (std::uint64_t text = 2; text <= 3; ++text) index.note(cache, prompt(text, 1), 0, kNow);
   index.look_up(prompt(1, 64), 0);
   EXPECT_EQ(index.found(cache).bytes, bytes(64));
-  EXPECT_EQ(index.found(cache).since, 2U) << "each KiB counts, marked or not";
 }
 
 TEST(PrefixIndex, keeps_apart_what_has_another_salt) {
@@ -87,41 +87,48 @@ TEST(PrefixIndex, keeps_apart_what_has_another_salt) {
   EXPECT_EQ(index.found(index.a, prompt(1, 5), 8), 0);
 }
 
-TEST(PrefixIndex, forgets_what_more_was_read_since_than_the_cache_holds) {
+TEST(PrefixIndex, finds_nothing_where_the_cache_has_forgotten_it) {
   Index index;
   index.index.note(index.a, prompt(1, 5), 0, kNow);
-  index.index.note(index.a, prompt(2, PrefixIndex::kFirstGuess), 0, kNow);
-  EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "just not too old";
-  index.index.note(index.a, prompt(3, 1), 0, kNow);
+  index.index.note(index.a, prompt(2, 1), 0, kNow);
+  index.index.note(index.a, prompt(3, CacheModel::kFirstGuess), 0, kNow);
+  EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "it is not among the last two, and there is room beside";
+  for (std::uint64_t text = 4; text <= 5; ++text) index.index.note(index.a, prompt(text, 1), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5)), 0);
   index.index.note(index.a, prompt(1, 5), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 5)), bytes(5)) << "read again";
 }
 
-TEST(PrefixIndex, learns_from_answers_how_much_a_cache_holds) {
+TEST(PrefixIndex, a_conversation_takes_its_own_place_and_what_only_begins_alike_does_not) {
+  Index index;
+  for (std::size_t size = 10; size <= 40; size += 10) index.index.note(index.a, prompt(1, size), 0, kNow);
+  for (std::uint64_t text = 2; text <= 3; ++text) index.index.note(index.a, prompt(text, 1), 0, kNow);
+  index.index.look_up(prompt(1, 40), 0);
+  EXPECT_EQ(index.index.found(index.a).place->kib, 40U) << "of all its turns the last one is kept";
+  index.index.note(index.a, parted(4, 40), 0, kNow);
+  index.index.look_up(prompt(1, 40), 0);
+  EXPECT_EQ(index.index.found(index.a).place->rank, 3U) << "it is there as before";
+}
+
+TEST(PrefixIndex, learns_from_answers_what_a_cache_holds) {
   Index index;
   const auto answered = [&](double share) {
     index.index.look_up(prompt(1, 8), 0);
     index.index.learn(index.a, index.index.found(index.a), bytes(8) * share);
   };
-  index.index.note(index.a, prompt(1, 8), 0, kNow);
-  index.index.note(index.a, prompt(2, 400), 0, kNow);
+  for (std::uint64_t text = 1; text <= 10; ++text) index.index.note(index.a, prompt(text, 8), 0, kNow);
+  EXPECT_EQ(index.found(index.a, prompt(1, 8)), bytes(8));
   for (int i = 0; i < 20; ++i) answered(0);
-  EXPECT_LT(index.index.capacity(index.a), 410U);
-  EXPECT_EQ(index.index.capacity(index.b), PrefixIndex::kFirstGuess) << "another's is another's";
-  const auto less = index.index.capacity(index.a);
-
-  index.index.note(index.a, prompt(3, 400), 0, kNow);
   EXPECT_EQ(index.found(index.a, prompt(1, 8)), 0);
+  EXPECT_EQ(index.found(index.a, prompt(10, 8)), bytes(8)) << "the last one is there all the same";
   answered(0.9);
-  EXPECT_GT(index.index.capacity(index.a), less);
   EXPECT_EQ(index.found(index.a, prompt(1, 8)), bytes(8)) << "found although it had been given up";
 }
 
 TEST(PrefixIndex, takes_what_many_have_read_to_be_everywhere) {
   Index index;
   for (std::size_t i = 0; i <= PrefixIndex::kHolders; ++i)
-    index.index.note(index.index.new_cache(), prompt(1, 3), 0, kNow);
+    index.index.note(index.index.new_cache(2), prompt(1, 3), 0, kNow);
   index.index.note(index.b, prompt(2, 1), 0, kNow);
   EXPECT_EQ(index.found(index.b, prompt(1, 3)), bytes(3));
   EXPECT_EQ(index.found(index.a, prompt(1, 3)), 0) << "it has read nothing at all";
@@ -143,23 +150,9 @@ TEST(PrefixIndex, knows_when_the_prompt_came_that_another_goes_on_from) {
   EXPECT_EQ(continues(parted(13, 30)), at(0));
 }
 
-TEST(PrefixIndex, knows_how_long_nobody_has_asked_for_what_a_cache_forgets_next) {
-  Index index;
-  const auto at = [](std::uint64_t s) { return kNow + std::chrono::seconds(s); };
-  const std::size_t step = PrefixIndex::kFirstGuess / 8;
-  for (std::uint64_t i = 1; i <= 8; ++i) index.index.note(index.a, prompt(i, step), 0, at(i));
-  EXPECT_EQ(index.index.idle_at_end(index.a, at(8)), std::nullopt) << "it holds all of that";
-  for (std::uint64_t i = 9; i <= 30; ++i) {
-    index.index.note(index.a, prompt(i, step), 0, at(i));
-    EXPECT_EQ(index.index.idle_at_end(index.a, at(i)), std::chrono::seconds(8)) << i;
-  }
-  EXPECT_EQ(index.index.idle_at_end(index.a, at(90)), std::chrono::seconds(68));
-  EXPECT_EQ(index.index.idle_at_end(index.b, at(90)), std::nullopt);
-}
-
 TEST(PrefixIndex, is_bounded) {
   PrefixIndex index(64);
-  const CacheId cache = index.new_cache();
+  const CacheId cache = index.new_cache(2);
   for (std::uint64_t text = 1; text <= 1000; ++text) index.note(cache, prompt(text, 1), 0, kNow);
   std::size_t known = 0;
   for (std::uint64_t text = 1; text <= 1000; ++text) {

@@ -49,8 +49,10 @@ class SpeedEstimate {
   // Seconds; of nothing known, what a small card would do.
   double read_start() const { return reading_.offset(); }  // to begin with a prompt
   double read_time() const { return reading_.slope(); }    // for each unit of reading_work()
-  double token_time(double batch) const;                   // from one token of an answer to the next
-  double token_slope() const;                              // how much of that is due to one answer
+  // From one token of an answer to the next, beside so many; and how much of that is due to one of them, or a part of
+  // that.
+  double token_time(double batch, double part = 1) const;
+  double token_slope() const;
   std::size_t answers() const { return answers_; }
   double mean_batch() const { return mean_batch_; }
   // All times are to be taken for so many times as long.
