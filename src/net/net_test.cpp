@@ -170,8 +170,33 @@ Task<> hear(Network& network, Endpoint to, Heard& heard) {
 
 Task<> accept_and_tell(Listener& listener, std::string text) {
   auto accepted = co_await listener.accept();
+  if (!accepted) co_return;
   static_cast<void>((*accepted)->write(text));
   co_await (*accepted)->readable(kNever);
+}
+
+Task<> dial_and_read(Network& network, Endpoint to) {
+  auto dialled = co_await network.dial(to, kNever);
+  if (dialled) co_await (*dialled)->read_some(kNever);
+}
+
+TEST(SimWorld, what_is_under_way_may_outlive_the_network_that_it_was_for) {
+  for (int moment = 0; moment < 60; ++moment) {
+    SimFixture sim({.notice = 2ms});
+    auto other = std::make_unique<SimNetwork>(sim.world, sim.loop);
+    auto listener = sim.network.listen(kServer).value();
+    {
+      TaskGroup group(sim.loop);
+      group.spawn(accept_and_tell(*listener, "x"));
+      group.spawn(dial_and_read(*other, listener->local()));
+      sim.world.run_for(moment * 100us);
+      group.cancel_all();
+      EXPECT_TRUE(sim.run(group));
+    }
+    other.reset();
+    sim.world.run_for(1s);
+    EXPECT_EQ(sim.network.streams(), 0U);
+  }
 }
 
 Heard heard_through(LinkFaults faults, Duration hold = {}) {

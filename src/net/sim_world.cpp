@@ -68,12 +68,12 @@ class SimStream final : public Stream {
     peer_ = peer;
     out_.writer = this;
     in_.reader = this;
-    network_.streams_.emplace(std::pair(link_->id, end_), this);
+    network_.streams_->emplace(std::pair(link_->id, end_), this);
   }
   ~SimStream() override {
     out_.writer = nullptr;
     in_.reader = nullptr;
-    network_.streams_.erase({link_->id, end_});
+    network_.streams_->erase({link_->id, end_});
     // As Linux: closing with unread input resets, otherwise the peer sees the end.
     if (in_.unread() == 0 && !aborted_) {
       finish();
@@ -193,9 +193,9 @@ class SimStream final : public Stream {
   void notice(Mono& last, void (*tell)(SimStream&)) {
     if (settings().notice <= Duration{0} && last <= now()) return tell(*this);
     last = std::max(last, now() + world().up_to(settings().notice));
-    link_->schedule(last, [network = &network_, key = std::pair(link_->id, end_), tell] {
-      const auto found = network->streams_.find(key);
-      if (found != network->streams_.end()) tell(*found->second);
+    link_->schedule(last, [streams = network_.streams_, key = std::pair(link_->id, end_), tell] {
+      const auto found = streams->find(key);
+      if (found != streams->end()) tell(*found->second);
     });
   }
 
@@ -445,14 +445,14 @@ bool SimNetwork::lacks_descriptors() const { return world_.clock_.mono() < lacki
 
 std::size_t SimNetwork::most_unsent() const {
   std::size_t most = 0;
-  for (const auto& [key, stream] : streams_) most = std::max(most, stream->unsent());
+  for (const auto& [key, stream] : *streams_) most = std::max(most, stream->unsent());
   return most;
 }
 
 void SimNetwork::crash() {
   crashed_ = true;
   for (SimListener* listener : std::vector(listeners_)) listener->close();
-  for (const auto& [key, stream] : streams_) stream->crash();
+  for (const auto& [key, stream] : *streams_) stream->crash();
 }
 
 // ---- world

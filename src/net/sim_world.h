@@ -103,7 +103,7 @@ class SimNetwork final : public Network {
   void crash();
   // No descriptor is left until then: dials fail, and who comes is turned away.
   void lack_descriptors(Mono until) { lacking_until_ = until; }
-  std::size_t streams() const { return streams_.size(); }  // open ones
+  std::size_t streams() const { return streams_->size(); }  // open ones
   std::size_t most_unsent() const;                         // bytes that one of them keeps
 
  private:
@@ -115,7 +115,9 @@ class SimNetwork final : public Network {
   SimLoop& loop_;
   bool crashed_ = false;
   Mono lacking_until_{};  // descriptors
-  std::map<std::pair<LinkId, End>, SimStream*> streams_;
+  // By connection. Notices that are under way know it too, and may arrive when this network is gone.
+  using Streams = std::map<std::pair<LinkId, End>, SimStream*>;
+  std::shared_ptr<Streams> streams_ = std::make_shared<Streams>();
   std::vector<SimListener*> listeners_;
 };
 
