@@ -108,7 +108,7 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   sent_at_ = exchange_.loop().now();
   std::expected<void, wire::Failure> head;
   do {
-    const auto waited = co_await await_first_byte();
+    const auto waited = co_await await_first_byte(false);
     if (!waited) co_return std::unexpected(failed(waited.error(), "waiting for the answer"));
     const Mono silent_until = after(exchange_.loop().now(), exchange_.settings().silence);
     head = co_await upstream_->read_head(http::Method::post, std::min(exchange_.deadline, silent_until));
@@ -128,7 +128,7 @@ net::Task<std::expected<wire::BodyDecoder::Piece, AttemptFailure>> Attempt::star
   // between can still be repeated elsewhere.
   auto piece = upstream_->first();
   while (piece.state == wire::BodyDecoder::State::more && piece.payload.empty()) {
-    const auto more = co_await await_first_byte();
+    const auto more = co_await await_first_byte(true);
     if (!more) co_return std::unexpected(failed(more.error(), "waiting for the first byte"));
     const Mono look_again = std::min(exchange_.deadline, exchange_.loop().now() + kLookEvery);
     const auto bytes = co_await upstream_->stream().read_some(look_again);
@@ -161,8 +161,8 @@ std::string Attempt::head_for_node(NodeRequest request) {
 }
 
 // A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass
-// only the request's own deadline ends the wait, or that its slot has leaked there.
-net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
+// only the request's own deadline ends the wait, or that its slot has leaked there. Who `began` has one for certain.
+net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte(bool began) {
   int dead_looks = 0;
   while (true) {
     const Mono now = exchange_.loop().now();
@@ -173,7 +173,8 @@ net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte() {
     dead_looks = node_is_alive() ? 0 : dead_looks + 1;
     if (dead_looks >= 2) co_return std::unexpected(wire::Failure{ErrorCode::response_timed_out});
     const Mono then = exchange_.loop().now();
-    if (then < exchange_.deadline && exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, then)) {
+    if (began || then >= exchange_.deadline) continue;
+    if (exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, then)) {
       co_return std::unexpected(wire::Failure{ErrorCode::slot_leaked});
     }
   }

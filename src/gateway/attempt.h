@@ -89,7 +89,7 @@ class Attempt {
 
  private:
   std::string head_for_node(NodeRequest request);
-  net::Task<std::expected<void, wire::Failure>> await_first_byte();
+  net::Task<std::expected<void, wire::Failure>> await_first_byte(bool began);
   net::Task<AttemptFailure> read_refusal();
   observe::MetricShard& metrics() { return exchange_.worker.metrics(); }
   AttemptFailure failed(ErrorCode code, api::Reason reason, std::string_view what);

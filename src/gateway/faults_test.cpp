@@ -315,6 +315,19 @@ TEST(Faults, a_model_that_starts_nothing_any_more_is_unloaded_and_its_requests_a
   world.expect_at_rest();
 }
 
+TEST(Faults, an_answer_whose_head_has_come_has_its_slot_however_long_it_says_nothing) {
+  World world({.nodes = 1, .slots = 1});
+  world.nodes[0]->play({{Send{stream_head()}, Pause{3min}, Send{chunk(token_line(0)) + chunk(done_line()) + kEnd}}});
+  const auto got = world.send(post(kChatPath, kChat));
+  ASSERT_TRUE(world.finish(10min));
+  bool whole = false;
+  EXPECT_EQ(got->body(&whole), token_line(0) + done_line());
+  EXPECT_TRUE(whole);
+  EXPECT_EQ(world.nodes[0]->seen().size(), 1U) << "asked once, and not told to unload its model";
+  EXPECT_EQ(world.counted(R"(drover_leaked_slots_total{node="a"})"), 0U);
+  world.expect_at_rest();
+}
+
 TEST(Faults, a_model_that_somebody_else_uses_is_not_unloaded) {
   World world({.nodes = 1, .slots = 1});
   world.nodes[0]->play({{Hang{}}, {Hang{}}, chat_stream(3)});
