@@ -421,8 +421,9 @@ void Chaos::heal() {
   names_.heal();
   gateway_.lack_descriptors(loop_.now());
   settings_ = first_;
-  // Patient enough for a model to be loaded.
+  // Patient enough for a model to be loaded, and for an answer to stop while long prompts are read beside it.
   settings_.timeouts.queue = settings_.timeouts.request = settings_.timeouts.load = seconds(120);
+  settings_.timeouts.silence = seconds(60);
   settings_.limits.queue = 1'000;
   removed_.clear();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
