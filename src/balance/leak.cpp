@@ -30,6 +30,13 @@ bool all_are_silent(const Runner& runner, Mono now) {
 
 }  // namespace
 
+bool writes_for_others(const Runner& runner, const Request& request, Mono now) {
+  for (const Request* each = runner.running; each != nullptr; each = each->behind) {
+    if (each != &request && now - std::max(each->started, each->silent_at) > kHeardOf) return true;
+  }
+  return false;
+}
+
 bool waits_in_vain(Request& request, const LeakSettings& settings, Mono now) {
   Runner& runner = *request.runner;
   request.silent_at = now;

@@ -12,11 +12,16 @@
 namespace drover::balance {
 
 struct Request;
+struct Runner;
 
 struct LeakSettings {
   Duration patience = std::chrono::minutes(1);  // 0: none is ever found
   Duration pause = std::chrono::minutes(10);    // between two unloads of a model on a node
 };
+
+// Does the node write an answer on this runner, besides that of `request`? As far as is known: who has run for long and
+// does not say that it waits for its first byte.
+bool writes_for_others(const Runner& runner, const Request& request, Mono now);
 
 // The request, which runs, has had no byte yet. True: it waits in vain, since its slot has leaked.
 bool waits_in_vain(Request& request, const LeakSettings& settings, Mono now);

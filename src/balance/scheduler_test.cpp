@@ -393,15 +393,28 @@ TEST(Scheduler, row_11_a_busy_load_queue_shows_that_a_model_is_warm_no_more) {
   fleet.node(0, 2);
   fleet.has(0, {"a*", "b*"});
   fleet.submit(1, "a");
-  fleet.submit(2, "a");
-  fleet.fails(2, 0, ErrorCode::server_busy);
-  EXPECT_EQ(fleet.submit(3, "a"), "on 0 (only_one)") << "the first one is served there";
-  fleet.ends(3, 0);
   fleet.fails(1, 0, ErrorCode::server_busy);
-  EXPECT_EQ(fleet.submit(4, "a"), "queued 1");
-  EXPECT_EQ(fleet.submit(5, "b"), "on 0 (only_one)");
+  EXPECT_EQ(fleet.submit(2, "a"), "queued 1");
+  EXPECT_EQ(fleet.submit(3, "b"), "on 0 (only_one)");
   fleet.passes(seconds(10));
   EXPECT_EQ(fleet.said(), "load 1: a on 0");
+}
+
+TEST(Scheduler, row_11_who_runs_beside_one_that_met_a_busy_load_queue_may_stand_in_that_queue) {
+  Fleet fleet;
+  fleet.node(0, 3);
+  fleet.has(0, {"a*"});
+  fleet.submit(1, "a");
+  fleet.submit(2, "a");
+  fleet.fails(2, 0, ErrorCode::server_busy);
+  EXPECT_EQ(fleet.submit(3, "a"), "queued 1") << "or else it would be refused again, at once";
+  fleet.has(0, {"a*"});
+  EXPECT_EQ(fleet.said(), "grant 3 on 0") << "the node says that it is there";
+
+  fleet.passes(seconds(12));
+  fleet.submit(4, "a");
+  fleet.fails(4, 0, ErrorCode::server_busy);
+  EXPECT_EQ(fleet.submit(5, "a"), "on 0 (only_one)") << "others are being answered";
 }
 
 TEST(Scheduler, row_111_a_failed_load_is_tried_on_another_node) {

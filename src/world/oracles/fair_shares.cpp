@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kAnswerToken = 2;    // weighs so much more than one of a prompt
 constexpr double kUsualAnswer = 120;  // tokens that an answer may be expected to have, by others of its model
-constexpr double kBytesPerToken = 4;  // of a prompt
+constexpr double kBytesPerToken = 4;  // of a prompt whose node did not tell how many there were
 
 class FairShares final : public Witness {
  public:
@@ -83,7 +83,8 @@ class FairShares final : public Witness {
       tenant.its_class = its->priority;
     }
     const bool told = request.relayed && request.attempts.size() == 1;
-    const double prompt = static_cast<double>(asked.prompt_bytes) / kBytesPerToken;
+    double prompt = static_cast<double>(asked.prompt_bytes) / kBytesPerToken;
+    if (!request.lines.empty()) prompt = request.lines.front().value("gen_ai.usage.input_tokens", prompt);
     Turn turn{.request = &request,
               .came = *request.arrived,
               .granted = !ran   ? kNever
