@@ -443,6 +443,17 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
   return room;
 }
 
+void Dispatcher::start_first_on(const Runner& runner, Lane& lane, Mono now, Actions& actions) {
+  for (Request* request : lane.line.first(lane.line.size(), now, settings.line)) {
+    if (!lane.suffices(runner, runner.need, request->need) || !request->may_use(runner.node->spec.id)) continue;
+    if (!survey(*request, now).free_slot) return;
+    const auto bound = best(*request, now);
+    if (!bound) return;
+    write_down(*request, *bound, now);
+    return grant(*request, *bound, now, actions);
+  }
+}
+
 void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
   survey(*lane.line.last(), now);
   promise_busy(lane.line.size() - kLookahead - 1, now);

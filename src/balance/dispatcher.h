@@ -104,6 +104,9 @@ class Dispatcher {
 
   // ---- requests that wait
 
+  // Of the whole line, the first that can use the runner as it was loaded, if it can start now.
+  void start_first_on(const Runner& runner, Lane& lane, Mono now, Actions& actions);
+
   // Slots of `runner` may be free, or it may be idle: looks at the lanes that it serves.
   void dispatch_runner(Node& node, const Runner& runner, Mono now, Actions& actions);
   // Anything on the node may have changed for the better.

@@ -383,6 +383,8 @@ void Scheduler::loaded(LoadToken token, const LoadOutcome& outcome, Mono now, Ac
     runner.known_at = now;
     runner.load_time.add(seconds(now - load.since));
     load.lane->habits.load_time.add(seconds(now - load.since));
+    // Who wanted these options may have come to stand far behind those that want others.
+    if (load.need != LoadNeed{}) dispatcher_->start_first_on(runner, *load.lane, now, actions);
   } else if (*outcome.failed == ErrorCode::server_busy) {
     node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
     runner.context.load_refused();

@@ -710,6 +710,21 @@ TEST(Scheduler, a_load_for_a_context_takes_the_nodes_own_where_that_is_known_to_
   EXPECT_EQ(fleet.said(), "grant 3 on 0 saying nothing");
 }
 
+TEST(Scheduler, who_has_a_load_of_its_own_starts_when_it_ends_however_many_came_before_it_meanwhile) {
+  Fleet fleet;
+  fleet.node(0, 1);
+  fleet.has(0, {"a*4096"});
+  Submission special = for_tokens(fleet.ask(1, "a"), 8192);
+  special.priority = Priority::low;
+  fleet.submit(special);
+  EXPECT_EQ(fleet.said(), "load 1: a for 8192 tokens on 0");
+  for (std::uint64_t id = 2; id <= 40; ++id) fleet.submit(id, "a");
+  fleet.loads(1, 8192);
+  EXPECT_EQ(fleet.said(), "grant 1 on 0") << "or the load was for nobody";
+  fleet.ends(1, 0);
+  EXPECT_EQ(fleet.said(), "load 2: a on 0");
+}
+
 TEST(Scheduler, after_a_refused_load_another_context_is_somebody_elses) {
   Fleet fleet;
   fleet.node(0, 1);
