@@ -60,9 +60,11 @@ Attempt::~Attempt() {
   }
 }
 
+// One failed probe among others is no death; and one that a reload has taken away is not asked any more, while what
+// runs there may end in peace.
 bool Attempt::node_is_alive() const {
   const NodeAddress* node = exchange_.worker.published()->node(node_.id);
-  return node != nullptr && node->reachable;
+  return node == nullptr || exchange_.loop().now() < after(node->unreachable_since, kLookEvery);
 }
 
 AttemptFailure Attempt::failed(ErrorCode code, api::Reason reason, std::string_view what) {
@@ -160,18 +162,15 @@ std::string Attempt::head_for_node(NodeRequest request) {
   return head;
 }
 
-// A node says nothing until it has loaded the model and read the prompt, however long that takes: while its probes pass
-// only the request's own deadline ends the wait, or that its slot has leaked there. Who `began` has one for certain.
+// A node says nothing until it has loaded the model and read the prompt, however long that takes: while it is alive only the request's own deadline ends the wait, or that its slot has leaked there. Who `began` has one for certain.
 net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte(bool began) {
-  int dead_looks = 0;
   while (true) {
     const Mono now = exchange_.loop().now();
     if (exchange_.deadline <= now) co_return std::unexpected(wire::Failure{ErrorCode::timed_out});
     const auto ready = co_await upstream_->stream().readable(std::min(exchange_.deadline, now + kLookEvery));
     if (ready) co_return {};
     if (ready.error() != ErrorCode::timed_out) co_return std::unexpected(wire::Failure{ready.error()});
-    dead_looks = node_is_alive() ? 0 : dead_looks + 1;
-    if (dead_looks >= 2) co_return std::unexpected(wire::Failure{ErrorCode::response_timed_out});
+    if (!node_is_alive()) co_return std::unexpected(wire::Failure{ErrorCode::response_timed_out});
     const Mono then = exchange_.loop().now();
     if (began || then >= exchange_.deadline) continue;
     if (exchange_.worker.shared().scheduler.waits_in_vain(exchange_.id, then)) {

@@ -632,6 +632,21 @@ TEST(Reload, new_nodes_serve_and_streams_on_old_ones_are_untouched) {
   world.expect_at_rest();
 }
 
+TEST(Reload, who_waits_for_the_first_byte_of_a_node_that_was_taken_out_gets_its_answer) {
+  World world({.nodes = 2});
+  for (auto& node : world.nodes) node->play({{Pause{2min}, Send{whole(done_line())}}});
+  std::vector<std::shared_ptr<Got>> both;
+  for (int i = 0; i < 2; ++i) both.push_back(world.send(post(kChatPath, kChat, "Connection: close\r\n")));
+  world.run_for(1s);
+  GatewaySetup setup = world.setup();
+  setup.nodes.erase(setup.nodes.begin());
+  world.gateway->apply(std::move(setup));
+  ASSERT_TRUE(world.finish());
+  for (const auto& got : both) EXPECT_EQ(got->status(), "HTTP/1.1 200") << got->bytes;
+  EXPECT_EQ(world.nodes[0]->seen().size(), 1U);
+  world.expect_at_rest();
+}
+
 // Names that are given by place move to other machines when one is taken out, and back when it returns. Nobody is asked
 // anew what they hold, which could be done only once a second.
 TEST(Reload, machines_are_known_though_their_names_move) {

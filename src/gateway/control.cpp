@@ -33,6 +33,7 @@ struct Control::Node {
   Mono resolved_at = Mono::min();
   Mono tags_at = Mono::min();
   bool want_tags = true;
+  Mono unreachable_since = Mono::min();
   bool in_refresh = false;
   bool asked_once = false;
   bool removed = false;
@@ -211,6 +212,7 @@ net::Task<> Control::probe(Node& node) {
   }
   node.error = failure ? failure->detail : std::string();
   node.state.report = std::move(report);
+  if (reachable != node.state.reachable) node.unreachable_since = reachable ? kNever : loop.now();
   node.state.reachable = reachable;
   if (reachable) co_await learn_shows(node);
   if (changed) republish();
@@ -658,7 +660,7 @@ void Control::republish() {
                            .host = http::authority(spec.url),
                            .prefix = spec.url.path,
                            .endpoint = node->endpoint.value_or(net::Endpoint{}),
-                           .reachable = node->state.reachable,
+                           .unreachable_since = node->unreachable_since,
                            .health = node->health});
   }
   next->settings = setup_.settings;

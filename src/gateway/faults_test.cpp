@@ -443,6 +443,26 @@ TEST(Faults, a_reset_that_a_read_meets_before_the_poller_does_frees_the_slot_for
   }
 }
 
+// Every five seconds somebody looks whether its node is alive, and each time a probe has just failed. In between it is.
+TEST(Faults, a_node_that_fails_a_probe_now_and_then_is_not_given_up) {
+  World world({.nodes = 1, .change = [](GatewaySetup& setup) {
+                 setup.settings.probe_interval = 1s;
+                 setup.settings.probe = 500ms;
+               }});
+  world.nodes[0]->play({{Pause{40s}, Send{whole(done_line())}}});
+  const auto got = world.send(post(kChatPath, kChat));
+  world.run_for(200ms);
+  for (int i = 0; i < 7; ++i) {
+    world.run_for(2800ms);
+    world.nodes[0]->freeze(true);
+    world.run_for(2200ms);
+    world.nodes[0]->freeze(false);
+  }
+  ASSERT_TRUE(world.finish());
+  EXPECT_EQ(got->status(), "HTTP/1.1 200") << got->bytes;
+  world.expect_at_rest();
+}
+
 TEST(Faults, row_05_a_node_that_never_answers_ends_with_its_probes_or_the_deadline) {
   {
     // Its probes pass: it may be loading. Only the deadline of the request ends the wait.

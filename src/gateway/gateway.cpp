@@ -113,7 +113,7 @@ net::Task<> Gateway::wind_up(std::function<void()> ended) {
 std::string_view Gateway::unready() const {
   if (draining_) return "shutting down: no new requests are taken";
   const bool any = std::ranges::any_of(control_.published()->nodes, [](const NodeAddress& node) {
-    return node.reachable && node.health != balance::Health::offline;
+    return node.reachable() && node.health != balance::Health::offline;
   });
   return any ? "" : "no node can take requests";
 }

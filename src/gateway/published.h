@@ -23,8 +23,10 @@ struct NodeAddress {
   std::string host;    // for the Host field: the node's own, since a loopback node refuses others
   std::string prefix;  // put before every path; usually empty
   net::Endpoint endpoint;
-  bool reachable = false;  // answered its last probe: it may be silent, but it is alive
+  Mono unreachable_since = Mono::min();  // its probes fail; kNever: it answered the last one
   balance::Health health = balance::Health::offline;
+
+  bool reachable() const { return unreachable_since == kNever; }
 };
 
 struct Published {

@@ -120,7 +120,7 @@ class World final : private GatewayEvents, private Witness {
     const gateway::Control& control = gateway_.gateway().control();
     std::set<std::size_t> alive;
     for (const auto& node : control.published()->nodes) {
-      if (node.reachable) alive.insert(static_cast<std::size_t>(node.name[0] - 'a'));
+      if (node.reachable()) alive.insert(static_cast<std::size_t>(node.name[0] - 'a'));
     }
     court_.stopping = gateway_.stopping();
     const std::size_t most = gateway_.most_unsent();
