@@ -1,7 +1,7 @@
 // Tenants of one class whose requests wait for the same model share by tokens, by their weights: whenever one of them
 // gets a slot, it has got no more since both began to wait than the other one, but for what nobody could know. That is
 // what was in flight then, for which a newcomer owes nothing, and what is in flight now, whose tokens are guessed; and
-// a request of each.
+// a request of each, and of a third one by whose account a newcomer begins.
 //
 // The gateway orders them by accounts (balance/line.h) which are settled when a request ends. Between two settled
 // accounts the difference is a request at most, since the smaller goes first; so the bound is about twice the requests
@@ -119,7 +119,8 @@ class FairShares final : public Witness {
       const double more = served(tenant, both.from + slack(), both.to) / tenant.weight -
                           served(other, both.from, both.to + slack()) / other.weight;
       if (more <= 0) continue;
-      const double bound = in_flight(line, both.from) + unknown(tenant, both) + unknown(other, both);
+      const double bound =
+          in_flight(line, both.from) + unknown(tenant, both) + unknown(other, both) + largest_of_all(line, both);
       if (more <= bound) continue;
       court_.complain(
           "fair_shares",
@@ -144,6 +145,17 @@ class FairShares final : public Witness {
       for (const Turn& turn : tenant.turns) tokens += turn.runs_at(at) ? turn.size / tenant.weight : 0;
     }
     return tokens;
+  }
+  // Who comes back is raised to the smallest account of all, of a third one perhaps, from which each of the two may
+  // differ by a request of that one.
+  static double largest_of_all(const Line& line, const Span& both) {
+    double largest = 0;
+    for (const auto& [name, tenant] : line) {
+      for (const Turn& turn : tenant.turns) {
+        if (turn.granted <= both.to && turn.ended >= both.from) largest = std::max(largest, turn.size / tenant.weight);
+      }
+    }
+    return largest;
   }
   // What runs at the end, what broke off meanwhile, and the largest of its requests.
   static double unknown(const Tenant& tenant, const Span& both) {
