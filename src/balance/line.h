@@ -9,7 +9,7 @@
 //
 // A tenant is overloaded while more of its requests come than start and the oldest one waits far longer than a request
 // should. First come, first served would make all of them late then. So those that, when they came, were expected to
-// start in time go before those that were not, which get one start of eight; as with adaptive LIFO (B. Maurer, Fail at
+// start in time go before those that were not, which get one start of sixteen; as with adaptive LIFO (B. Maurer, Fail at
 // Scale, ACM Queue 2015) most are served at once, but whoever waits can be told at the beginning how long.
 //
 // Sharing is the virtual token counter of Y. Sheng and others, Fairness in Serving Large Language Models (OSDI 2024),
@@ -86,7 +86,7 @@ class Line {
   // So many starts of others for one of a lower class that has waited too long.
   static constexpr unsigned kStartsPerAged = 7;
   // So many of an overloaded tenant that are in time for one that is late.
-  static constexpr unsigned kStartsPerLate = 7;
+  static constexpr unsigned kStartsPerLate = 15;
 
   explicit Line(Tenants& tenants);
   ~Line();

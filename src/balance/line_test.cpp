@@ -262,13 +262,13 @@ TEST(Line, lets_those_in_time_go_first_while_more_come_than_start) {
   traffic.run(seconds(100), 13);
   const auto waits = traffic.since(settled);
   const auto in_time = std::ranges::count_if(waits, [](const auto& each) { return each.wait <= milliseconds(1200); });
-  EXPECT_GT(in_time, 800) << "of 1,300 that came and 1,000 that could start; first come, first served has none";
-  // Those that are not go in their order, one of eight starts.
+  EXPECT_GT(in_time, 850) << "of 1,300 that came and 1,000 that could start; first come, first served has none";
+  // Those that are not go in their order, one of sixteen starts.
   std::vector<Mono> late;
   for (const auto& each : traffic.waits) {
     if (each.wait > seconds(5) && each.came > settled - seconds(50)) late.push_back(each.came);
   }
-  EXPECT_GT(late.size(), 100U);
+  EXPECT_GT(late.size(), 50U);
   EXPECT_TRUE(std::ranges::is_sorted(late));
   const auto honest = std::ranges::count_if(
       waits, [](const auto& each) { return std::abs(each.told - drover::seconds(each.wait)) < 0.3; });

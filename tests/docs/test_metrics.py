@@ -28,7 +28,7 @@ class Tables(unittest.TestCase):
 
     def test_values_of_labels(self):
         enums = {"outcome` of requests": "Outcome", "outcome` of attempts": "AttemptOutcome", "phase": "Phase",
-                 "cause": "CutCause", "kind": "Anomaly", "result": "NameLookup", "verdict": "TrialVerdict"}
+                 "cause": "CutCause", "kind": "Anomaly", "result` of look-ups": "NameLookup", "verdict": "TrialVerdict"}
         documented = {row["label"].strip("`"): re.findall(r"`(\w+)`", row["values"]) for row in rows("metrics.md", "label")}
         for label, enum in enums.items():
             with self.subTest(label):
