@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -217,6 +218,14 @@ TEST(EarliestFinish, is_not_refused_for_having_waited_by_choice) {
   fleet.start(2, 2);
   fleet.passes(seconds(6));
   EXPECT_EQ(fleet.said(), "grant 2 on 1");
+}
+
+TEST(EarliestFinish, who_has_not_answered_yet_is_tried_by_one_at_a_time) {
+  LearningFleet fleet(3, 4);
+  fleet.learn({1});
+  std::map<std::uint64_t, int> on;
+  for (std::uint64_t i = 1; i <= 6; ++i) ++on[fleet.start(i, i).value_or(9)];
+  EXPECT_EQ(on, (std::map<std::uint64_t, int>{{0, 4}, {1, 1}, {2, 1}}));
 }
 
 TEST(EarliestFinish, a_conversation_goes_back_to_who_has_read_it) {

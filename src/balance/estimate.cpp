@@ -127,6 +127,13 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   prices.read = reading.read_time();
   prices.write = speed.token_time(writing + 1, kByWriting);
   prices.slower = kByWriting * speed.token_slope();
+  // Others are known, and how slow this one is nobody knows yet: it is tried by one at a time.
+  if (!node.answered && lane.habits.speed.knows_writing()) {
+    const double doubt = 1 + static_cast<double>(node.in_flight);
+    prices.start *= doubt;
+    prices.read *= doubt;
+    prices.write *= doubt;
+  }
   if (runner.cache != kNoCache)
     prices.displaced = displaced(lane.habits, prefixes.model(runner.cache), now) * prices.read;
   return prices;
@@ -159,6 +166,7 @@ std::optional<double> learn(const Request& request, const NodeDurations& duratio
   const SpeedSample sample{.durations = durations,
                            .reading = reading_work(tokens, std::min(cached, tokens)),
                            .batch = (request.writing_at_start + request.node->writing) / 2};
+  request.node->answered = true;
   runner.speed.observe(sample);
   habits.speed.observe(sample);
   ++habits.version;

@@ -111,6 +111,7 @@ struct Node {
   std::uint64_t version = 1;  // grows with whatever a look at it would show otherwise (survey.h): changed()
   bool draining = false;
   bool removed = false;
+  bool answered = false;  // ever: then it is known how fast it is, by one of its models
   std::size_t in_flight = 0;
   double writing = 0;        // writing_weight() of those
   std::size_t resident = 0;  // runners in memory

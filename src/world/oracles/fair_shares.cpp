@@ -20,6 +20,7 @@ namespace {
 constexpr double kAnswerToken = 2;    // weighs so much more than one of a prompt
 constexpr double kUsualAnswer = 120;  // tokens that an answer may be expected to have, by others of its model
 constexpr double kBytesPerToken = 4;  // of a prompt whose node did not tell how many there were
+constexpr double kTemplate = 20;      // tokens that a node may put around it
 
 class FairShares final : public Witness {
  public:
@@ -92,7 +93,7 @@ class FairShares final : public Witness {
                                 : request.attempts.front().began,
               .ended = ended,
               .tokens = prompt + kAnswerToken * asked.answer_tokens,
-              .size = prompt + kAnswerToken * std::max<double>(asked.answer_tokens, kUsualAnswer),
+              .size = prompt + kTemplate + kAnswerToken * std::max<double>(asked.answer_tokens, kUsualAnswer),
               .whole = request.outcome() == "ok"};
     if (const Span* frozen = frozen_at(turn.came)) turn.came = frozen->to;
     turn.whole &= turn.granted == kNever || frozen_at(turn.granted) == nullptr;
