@@ -85,7 +85,8 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
               .reason = reason,
               .estimate = {},
               .found = {},
-              .continues = {}};
+              .continues = {},
+              .context = survey_.work().context};
   if (route.estimates) {
     bound.estimate = survey_.estimate(start->candidate, now);
     bound.found = survey_.found(start->candidate);
@@ -131,7 +132,7 @@ bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
     request.arrival = now;
     request.deadline = kNever;
     served.lane->line.admit(request, tenants.nameless(), Priority::normal, 0);
-    const Bound bound{.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}, .continues = {}};
+    const Bound bound{.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}, .continues = {}, .context = 0};
     start(request, bound, false, now);
     actions.push_back(Trial{.request = request.id, .node = node.spec.id, .model = served.lane->model});
     return true;
@@ -150,7 +151,7 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   request.ended_at_start = runner.ended;
   request.recoveries_at_start = node.recoveries;
   ++node.in_flight;
-  request.writing = 1 + work_of(request).context;
+  request.writing = 1 + bound.context;
   request.writing_at_start = node.writing += request.writing;
   ++request.lane->running;
   request.lane->line.started(request, waited, now);

@@ -67,6 +67,7 @@ class Dispatcher {
     Estimate estimate;
     PrefixIndex::Found found;
     std::optional<Mono> continues;  // PrefixIndex::continues
+    double context;                 // Work::context
   };
   // Where it can start now, as the policy has it.
   std::optional<Bound> best(const Request& request, Mono now);

@@ -125,8 +125,8 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   const SpeedEstimate& speed = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
   prices.start = reading.read_start();
   prices.read = reading.read_time();
-  prices.write = speed.token_time(writing + 1, kByWriting);
   prices.slower = kByWriting * speed.token_slope();
+  prices.write = speed.token_time_by(prices.slower, writing + 1);
   // Others are known, and how slow this one is nobody knows yet: it is tried by one at a time.
   if (!node.answered && lane.habits.speed.knows_writing()) {
     const double doubt = 1 + static_cast<double>(node.in_flight);

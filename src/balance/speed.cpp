@@ -33,10 +33,6 @@ double SpeedEstimate::token_slope() const {
   return std::max(0.0, slope);
 }
 
-double SpeedEstimate::token_time(double batch, double part) const {
-  return std::max(mean_time_ + part * token_slope() * (batch - mean_batch_), mean_time_ / kOutlier);
-}
-
 double SpeedEstimate::known_batch() const { return mean_batch_ + 2 * std::sqrt(batch_variance_) + 1; }
 
 void SpeedEstimate::scale(double factor) {

@@ -7,6 +7,7 @@
 // their contexts: it is a line over both together, fitted by least squares in which older answers count less and less.
 // What lies far off is cut to a multiple of what was known, so that one bad answer is not believed and ten are.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -49,10 +50,13 @@ class SpeedEstimate {
   // Seconds; of nothing known, what a small card would do.
   double read_start() const { return reading_.offset(); }  // to begin with a prompt
   double read_time() const { return reading_.slope(); }    // for each unit of reading_work()
-  // From one token of an answer to the next, beside so many; and how much of that is due to one of them, or a part of
-  // that.
-  double token_time(double batch, double part = 1) const;
+  // From one token of an answer to the next, beside so many; and how much of that is due to one of them.
+  double token_time(double batch) const { return token_time_by(token_slope(), batch); }
   double token_slope() const;
+  // The first of them, of a slope as that function gives it.
+  double token_time_by(double slope, double batch) const {
+    return std::max(mean_time_ + slope * (batch - mean_batch_), mean_time_ / kOutlier);
+  }
   std::size_t answers() const { return answers_; }
   double mean_batch() const { return mean_batch_; }
   // All times are to be taken for so many times as long.

@@ -177,6 +177,7 @@ const Prices& Survey::prices(std::size_t candidate, Mono now, Prices& own) const
 
 Estimate Survey::estimate(std::size_t candidate, Mono now) const {
   const Runner& runner = *place(candidate).runner;
+  if (!own_) return balance::estimate(place(candidate).prices, work_, cached(runner), ahead(runner));
   Prices own;
   return balance::estimate(prices(candidate, now, own), work_, cached(runner), ahead(runner));
 }
