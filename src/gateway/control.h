@@ -92,7 +92,7 @@ class Control final : public ControlLink, public ControlSink {
   net::Task<Result<std::string>> get_report(Node& node, http::BaseUrl agent);
   net::Task<> learn_shows(Node& node);
   // A POST that may take long.
-  net::Task<Result<wire::CallAnswer>> post(Node& node, std::string path, std::string body, Mono deadline);
+  net::Task<Result<wire::CallAnswer>> post(Node& node, const std::string& path, std::string body, Mono deadline);
   net::Task<> carry_out_load(balance::Load load, std::string options);
   net::Task<> carry_out_trial(balance::Trial trial);
   net::Task<> carry_out_unload(balance::Unload unload);

@@ -39,11 +39,11 @@ Duration gap(Fault fault) {
     case Fault::slow_load: return seconds(10);
     case Fault::eviction: return seconds(25);
     case Fault::leak: return seconds(30);
-    case Fault::names_fail: return seconds(20);
+    case Fault::names_fail:
     case Fault::no_descriptors: return seconds(20);
     case Fault::clock_step: return seconds(10);
     case Fault::frozen_worker: return seconds(8);
-    case Fault::gateway_crash: return seconds(40);
+    case Fault::gateway_crash:
     case Fault::gateway_stop: return seconds(40);
     case Fault::reload: return seconds(7);
     case Fault::bad_reload: return seconds(9);
