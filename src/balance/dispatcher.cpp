@@ -132,7 +132,8 @@ bool Dispatcher::start_trial(Node& node, Mono now, Actions& actions) {
     request.arrival = now;
     request.deadline = kNever;
     served.lane->line.admit(request, tenants.nameless(), Priority::normal, 0);
-    const Bound bound{.place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}, .continues = {}, .context = 0};
+    const Bound bound{
+        .place = &place, .candidate = 0, .reason = kPinned, .estimate = {}, .found = {}, .continues = {}, .context = 0};
     start(request, bound, false, now);
     actions.push_back(Trial{.request = request.id, .node = node.spec.id, .model = served.lane->model});
     return true;
