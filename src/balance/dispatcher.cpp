@@ -69,7 +69,7 @@ std::optional<Dispatcher::Bound> Dispatcher::best(const Request& request, Mono n
                                           .random = random_,
                                           .previous = request.lane->previous,
                                           .affinity = request.affinity,
-                                          .may_load = request.lane->loads < settings.parallel_loads,
+                                          .may_load = request.lane->loads < most_loads(*request.lane),
                                           .gpu_share = route.settings.gpu_percent / 100.0,
                                           .may_wait = !survey_.all_ready() && now - request.arrival < patience()});
   const auto* start = std::get_if<StartOn>(&picked);
@@ -285,6 +285,11 @@ std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono n
 
 // ---- loads
 
+unsigned Dispatcher::most_loads(const Lane& lane) const {
+  constexpr std::size_t kNodesEach = 12;
+  return std::max(settings.parallel_loads, static_cast<unsigned>(lane.places.size() / kNodesEach));
+}
+
 void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
   Node& node = *place.node;
   CHECK(!node.load);
@@ -342,7 +347,7 @@ void Dispatcher::end_load(Node& node) {
 void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mono now, Actions& actions) {
   const ColdContext context{.waiting_before = waiting_before,
                             .loads_running = request.lane->loads,
-                            .parallel_loads = settings.parallel_loads,
+                            .parallel_loads = most_loads(*request.lane),
                             .previous = request.lane->previous};
   const bool estimates = request.lane->route->estimates;
   const ColdChoice choice =

@@ -157,6 +157,8 @@ class Dispatcher {
   void dispatch_collected(Mono now, Actions& actions);
   void start_load(const Request& request, Place& place, Mono now, Actions& actions);
   void ask_for_load(Node& node, Mono now, Actions& actions);
+  // At a time: a large fleet would else need minutes until a model that is wanted everywhere is everywhere.
+  unsigned most_loads(const Lane& lane) const;
 
   struct NameHash {
     std::size_t operator()(std::string_view name) const { return api::xxh3(name); }

@@ -371,6 +371,19 @@ TEST(Scheduler, loads_a_second_copy_when_the_line_is_longer_than_the_slots) {
   EXPECT_EQ(fleet.said(), "load 1: a on 1");
 }
 
+TEST(Scheduler, loads_more_copies_at_a_time_where_many_nodes_have_the_model) {
+  for (const auto& [nodes, loads] : {std::pair{8, 2}, {36, 3}, {100, 8}}) {
+    Fleet fleet;
+    for (int id = 0; id < nodes; ++id) {
+      fleet.node(static_cast<std::uint64_t>(id), 1);
+      fleet.has(static_cast<std::uint64_t>(id), {"a"});
+    }
+    for (std::uint64_t id = 1; id <= 15; ++id) fleet.submit(id, "a");
+    const std::string said = fleet.said();
+    EXPECT_EQ(std::ranges::count(said, ':'), loads) << nodes << " nodes: " << said;
+  }
+}
+
 TEST(Scheduler, row_11_a_busy_load_queue_stops_loads_but_not_warm_models) {
   Fleet fleet;
   fleet.node(0, 1);
