@@ -53,7 +53,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
 inline constexpr double kWantedAgain = 600;  // seconds
 // And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
 // high load; with more, slow nodes are used that had better have loaded.
-inline constexpr double kChain = 7;
+inline constexpr double kChain = 5;
 // Each answer that is written on a node makes a load there as bad as so many more: it shows that the node is wanted for
 // what it holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
 inline constexpr double kInUse = 8;
