@@ -9,8 +9,8 @@
 //
 // A tenant is overloaded while more of its requests come than start and the oldest one waits far longer than a request
 // should. First come, first served would make all of them late then. So those that, when they came, were expected to
-// start in time go before those that were not, which get one start of sixteen; as with adaptive LIFO (B. Maurer, Fail at
-// Scale, ACM Queue 2015) most are served at once, but whoever waits can be told at the beginning how long.
+// start in time go before those that were not, which get one start of sixteen; as with adaptive LIFO (B. Maurer, Fail
+// at Scale, ACM Queue 2015) most are served at once, but whoever waits can be told at the beginning how long.
 //
 // Sharing is the virtual token counter of Y. Sheng and others, Fairness in Serving Large Language Models (OSDI 2024),
 // with its weights: a token of an answer counts for two of a prompt. What runs is on the account with what it is

@@ -297,7 +297,8 @@ void Scheduler::finished(RequestId id, NodeId node_id, const Outcome& outcome,
     if (outcome.code == ErrorCode::server_busy) {
       node.no_loads_until = after(now, dispatcher_->settings.saturated_cooldown);
     }
-    // Only a request that needs a load meets a full load queue: the model has gone, unless the node answers others by it.
+    // Only a request that needs a load meets a full load queue: the model has gone, unless the node answers others by
+    // it.
     const bool is_gone = outcome.code == ErrorCode::server_busy && !writes_for_others(runner, *request, now);
     if (outcome.code == ErrorCode::runner_died || is_gone) {
       node.set_resident(runner, false);

@@ -45,10 +45,10 @@ struct SchedulerSettings {
   HealthSettings health;
   LeakSettings leak{};
   PolicyKind policy = PolicyKind::earliest_finish;
-  unsigned gpu_percent = 70;                               // RouteSettings::gpu_percent for all others
-  Duration gpu_report_age = std::chrono::seconds(5);       // an older report of a node's GPUs is not used
-  std::vector<RouteSettings> routes{};                     // the first that fits a model; `policy` for all others
-  unsigned parallel_loads = 2;                             // of one model at a time, on different nodes; more where it has many
+  unsigned gpu_percent = 70;                          // RouteSettings::gpu_percent for all others
+  Duration gpu_report_age = std::chrono::seconds(5);  // an older report of a node's GPUs is not used
+  std::vector<RouteSettings> routes{};                // the first that fits a model; `policy` for all others
+  unsigned parallel_loads = 2;  // of one model at a time, on different nodes; more where it has many
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free
   std::size_t prefix_entries = 1U << 16;                   // beginnings of prompts that are remembered (prefix_index.h)
   std::size_t decisions = 500;                             // remembered, to be explained (decision_log.h); 0: none

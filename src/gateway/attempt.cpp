@@ -162,7 +162,8 @@ std::string Attempt::head_for_node(NodeRequest request) {
   return head;
 }
 
-// A node says nothing until it has loaded the model and read the prompt, however long that takes: while it is alive only the request's own deadline ends the wait, or that its slot has leaked there. Who `began` has one for certain.
+// A node says nothing until it has loaded the model and read the prompt, however long that takes: while it is alive
+// only the request's own deadline ends the wait, or that its slot has leaked there. Who `began` has one for certain.
 net::Task<std::expected<void, wire::Failure>> Attempt::await_first_byte(bool began) {
   while (true) {
     const Mono now = exchange_.loop().now();

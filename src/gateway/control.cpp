@@ -609,7 +609,8 @@ net::Task<bool> Control::unload(Node& node, std::string name) {
   co_return answer && answer->status == 200;
 }
 
-net::Task<Result<wire::CallAnswer>> Control::post(Node& node, const std::string& path, std::string body, Mono deadline) {
+net::Task<Result<wire::CallAnswer>> Control::post(Node& node, const std::string& path, std::string body,
+                                                  Mono deadline) {
   const auto& spec = node.state.spec;
   wire::CallRequest request{.method = "POST",
                             .target = spec.url.path + path,

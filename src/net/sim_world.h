@@ -104,7 +104,7 @@ class SimNetwork final : public Network {
   // No descriptor is left until then: dials fail, and who comes is turned away.
   void lack_descriptors(Mono until) { lacking_until_ = until; }
   std::size_t streams() const { return streams_->size(); }  // open ones
-  std::size_t most_unsent() const;                         // bytes that one of them keeps
+  std::size_t most_unsent() const;                          // bytes that one of them keeps
 
  private:
   friend class SimStream;
