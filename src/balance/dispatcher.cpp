@@ -407,11 +407,7 @@ Dispatcher::Room Dispatcher::fill_in_order(Lane& lane, Mono now, Actions& action
     for (Request* request : lane.line.first(kLookahead, now, settings.line)) {
       room = survey(*request, now);
       if (!room.free_slot) return room;
-      const auto bound = best(*request, now);
-      if (!bound) continue;
-      write_down(*request, *bound, now);
-      grant(*request, *bound, now, actions);
-      granted = true;
+      granted |= grant_surveyed(*request, now, actions);
     }
   }
   return room;
@@ -453,11 +449,8 @@ Dispatcher::Room Dispatcher::fill_by_estimate(Lane& lane, Mono now, Actions& act
 void Dispatcher::start_first_on(const Runner& runner, Lane& lane, Mono now, Actions& actions) {
   for (Request* request : lane.line.first(lane.line.size(), now, settings.line)) {
     if (!lane.suffices(runner, runner.need, request->need) || !request->may_use(runner.node->spec.id)) continue;
-    if (!survey(*request, now).free_slot) return;
-    const auto bound = best(*request, now);
-    if (!bound) return;
-    write_down(*request, *bound, now);
-    return grant(*request, *bound, now, actions);
+    if (survey(*request, now).free_slot) grant_surveyed(*request, now, actions);
+    return;
   }
 }
 
@@ -467,10 +460,7 @@ void Dispatcher::fill_from_behind(Lane& lane, Mono now, Actions& actions) {
   while (lane.line.size() > kLookahead) {
     Request& last = *lane.line.last();
     survey(last, now);
-    const auto bound = best(last, now);
-    if (!bound) return;
-    write_down(last, *bound, now);
-    grant(last, *bound, now, actions);
+    if (!grant_surveyed(last, now, actions)) return;
   }
 }
 
@@ -486,6 +476,14 @@ void Dispatcher::grant(Request& request, const Bound& bound, Mono now, Actions& 
                           .reason = bound.reason,
                           .context = fit_on(*bound.place, request),
                           .expected = request.expected_end - now});
+}
+
+bool Dispatcher::grant_surveyed(Request& request, Mono now, Actions& actions) {
+  const auto bound = best(request, now);
+  if (!bound) return false;
+  write_down(request, *bound, now);
+  grant(request, *bound, now, actions);
+  return true;
 }
 
 void Dispatcher::dispatch_collected(Mono now, Actions& actions) {

@@ -145,6 +145,8 @@ class Dispatcher {
   // The request surveyed last waits for this candidate: who comes behind it reckons with that, in the same look.
   void promise(std::size_t candidate, Mono now);
   void grant(Request& request, const Bound& bound, Mono now, Actions& actions);
+  // The request surveyed last, where the policy has a place for it. False: it has none now.
+  bool grant_surveyed(Request& request, Mono now, Actions& actions);
   // How long a request may wait by choice: not until its place in line is over.
   Duration patience() const;
   Room fill_slots(Lane& lane, Mono now, Actions& actions);
