@@ -387,6 +387,7 @@ void Chaos::reload(Random& random) {
   draw_routing(random, settings_);
   draw_names(random, settings_);
   settings_.timeouts.spill = milliseconds(random.chance(0.3) ? 0 : random.below(10'000));
+  settings_.timeouts.in_time = milliseconds(random.chance(0.3) ? 0 : random.below(3'000));
   yaml_ = write_settings();
   ledger_.struck(Fault::reload, "");
   gateway_.reload(yaml_);
