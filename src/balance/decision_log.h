@@ -72,7 +72,8 @@ struct DecisionRecord {
   RetryKind retry;
   Mono arrival;
   Mono submitted;
-  Work work;  // of the request, as it was expected
+  Work work;    // of the request, as it was expected
+  double goal;  // seconds until its first token
 
   // As of the decision, or of the last look while it waits: all candidates, or the best of many.
   Mono looked_at;

@@ -75,7 +75,7 @@ TEST(DecisionLog, says_what_the_candidates_were_and_which_was_chosen) {
   const Estimate faster = chosen->estimate(record.work), slower = other.estimate(record.work);
   EXPECT_NEAR(slower.prompt / faster.prompt, 3, 0.3);
   EXPECT_NEAR(slower.answer / faster.answer, 3, 0.3);
-  EXPECT_LT(2 * cost(faster, chosen->weight), cost(slower, other.weight));
+  EXPECT_LT(2 * cost(faster, chosen->weight, record.goal), cost(slower, other.weight, record.goal));
 }
 
 TEST(DecisionLog, says_what_came_of_it) {

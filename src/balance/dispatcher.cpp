@@ -4,14 +4,11 @@
 
 #include "balance/cold_start.h"
 #include "balance/estimate.h"
-#include "balance/fading_rate.h"
 #include "base/check.h"
 
 namespace drover::balance {
 namespace {
 
-constexpr Duration kRateWindow = std::chrono::seconds(60);
-constexpr Duration kRecent = std::chrono::seconds(30);
 constexpr Duration kSoonest = std::chrono::seconds(1);
 constexpr Duration kLatest = std::chrono::seconds(60);
 constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
@@ -160,9 +157,8 @@ void Dispatcher::start(Request& request, const Bound& bound, bool waited, Mono n
   if (runner.claimant != nullptr) ++runner.starts_past_claim;
   node.changed();
 
-  const double kept = kept_after(now - runner.last_start, kRateWindow);
-  runner.start_rate = runner.start_rate * kept + 1 / seconds(kRateWindow);
-  runner.last_start = now;
+  runner.starts.add(now);
+  node.starts.add(now);
   request.behind = std::exchange(runner.running, &request);
   if (request.behind != nullptr) request.behind->before = &request;
   request.expected_end = after(now, to_duration(bound.estimate.work()));
@@ -195,8 +191,7 @@ void Dispatcher::stop(Request& request, double tokens, Mono now) {
   request.node = nullptr;
   request.runner = nullptr;
 
-  recent_ends_ = 1 + recent_ends_ * kept_after(now - counted_at_, kRecent);
-  counted_at_ = now;
+  ends_.add(now);
 }
 
 void Dispatcher::join_line(Request& request, Mono now) {
@@ -265,9 +260,8 @@ void Dispatcher::refuse(Request& request, const Refused& refused, Mono now, Acti
 }
 
 Duration Dispatcher::retry_after(Mono now) const {
-  const double ends = recent_ends_ * kept_after(now - counted_at_, kRecent);
-  if (ends < 1) return kUnknownWait;
-  const double wait = static_cast<double>(waiting + 1) / ends * seconds(kRecent);
+  if (ends_.value(now) < 1) return kUnknownWait;
+  const double wait = static_cast<double>(waiting + 1) / ends_.a_second(now);
   return to_duration(std::clamp(wait, seconds(kSoonest), seconds(kLatest)));
 }
 

@@ -174,8 +174,7 @@ class Dispatcher {
   std::uint64_t loads_ = 0;                         // started ever; the last token
   std::uint64_t trials_ = 0;                        // started ever
   std::string looked_at_;                           // the lane where look_again() stopped
-  double recent_ends_ = 0;                          // fading count, as of counted_at_
-  Mono counted_at_{};
+  FadingCount ends_{std::chrono::seconds(30)};      // of requests
 
   std::vector<Lane*> to_dispatch_;  // scratch, kept for its capacity
 };

@@ -70,9 +70,18 @@ TEST(EarliestFinish, follows_the_estimates) {
 }
 
 TEST(Estimate, costs_what_others_lose_and_counts_for_what_the_node_weighs) {
-  EXPECT_DOUBLE_EQ(cost(Estimate{.wait = 1, .load = 2, .prompt = 3, .answer = 4, .saved = 9}, 1), 9 + kWaitPrice);
-  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 1), 6);
-  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 0.5), 10);  // degraded
+  EXPECT_DOUBLE_EQ(cost(Estimate{.wait = 1, .load = 2, .prompt = 3, .answer = 4, .saved = 9}, 1, 0), 9 + kWaitPrice);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 1, 0), 6);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.answer = 4, .harm = 2}, 0.5, 0), 10);  // degraded
+}
+
+TEST(Estimate, counts_a_late_first_token_more_the_later_it_is_and_no_more_than_so_much) {
+  EXPECT_DOUBLE_EQ(lateness(1.5, 2), 0);
+  EXPECT_DOUBLE_EQ(lateness(2, 2), kLate);  // half of it
+  EXPECT_DOUBLE_EQ(lateness(2.5, 2), 2 * kLate);
+  EXPECT_DOUBLE_EQ(lateness(9, 2), 2 * kLate);
+  EXPECT_DOUBLE_EQ(lateness(9, 0), 0);
+  EXPECT_DOUBLE_EQ(cost(Estimate{.load = 2, .prompt = 1, .answer = 4}, 1, 2), 7 + 2 * kLate);
 }
 
 struct LoadCase {
@@ -388,8 +397,10 @@ std::string said_when_b_is_wanted(bool pushes_out) {
     fleet.has(0, {"a*", "b"});
     fleet.now += seconds(60);
     fleet.probe_passes(0);
-    fleet.start(200, 5);
-    fleet.answers(200, 0, durations(1));
+    for (std::uint64_t i = 200; i < 220; ++i) {
+      fleet.start(i, 5);
+      fleet.answers(i, 0, durations(1));
+    }
     fleet.said();
   }
   fleet.submit(51, "b");
@@ -400,7 +411,7 @@ std::string said_when_b_is_wanted(bool pushes_out) {
 
 TEST(EarliestFinish, a_load_costs_what_it_pushes_out) {
   EXPECT_EQ(said_when_b_is_wanted(false), "load 1: b on 0");
-  EXPECT_EQ(said_when_b_is_wanted(true), "") << "a was wanted a moment ago";
+  EXPECT_EQ(said_when_b_is_wanted(true), "") << "a was wanted a moment ago, often";
 }
 
 }  // namespace

@@ -65,10 +65,12 @@ double load_left(const NodeLoad& load, double load_time, Mono now) {
 // wait for it now, and for those that come meanwhile.
 double loss(const Served& served, Mono now) {
   const Runner& runner = *served.runner;
-  const double wanted = std::max(0.0, 1 - seconds(now - runner.last_start) / kWantedAgain);
+  const double wanted = std::max(0.0, 1 - seconds(now - runner.starts.last()) / kWantedAgain);
   const double load = load_time(runner, *served.lane);
   const auto waiting = static_cast<double>(served.lane->line.size());
-  return last_end(runner, now) + kChain * wanted * load * (1 + waiting + runner.start_rate * load);
+  const double loads =
+      (1 + kChain * runner.node->starts.a_second(now) * load) * (1 + waiting + runner.starts.a_second(now) * load);
+  return last_end(runner, now) + wanted * load * loads;
 }
 
 }  // namespace
@@ -116,7 +118,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
       }
     }
   } else if (readiness == Readiness::cold) {
-    prices.load = load_time(runner, lane) * (1 + kInUse * static_cast<double>(node.in_flight));
+    prices.load = load_time(runner, lane) * (1 + kInUse * static_cast<double>(node.in_flight) / prices.slots);
     follows_habits |= !runner.load_time.known();
     if (node.full_for(runner, now)) prices.load += victim_of(node, now).loss;
   }
@@ -127,9 +129,9 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   prices.read = reading.read_time();
   prices.slower = kByWriting * speed.token_slope();
   prices.write = speed.token_time_by(prices.slower, writing + 1);
-  // Others are known, and how slow this one is nobody knows yet: it is tried by one at a time.
+  // Others are known, and how slow this one is nobody knows yet: it is tried when they are busy, by one at a time.
   if (!node.answered && lane.habits.speed.knows_writing()) {
-    const double doubt = 1 + static_cast<double>(node.in_flight);
+    const double doubt = 2 + static_cast<double>(node.in_flight);
     prices.start *= doubt;
     prices.read *= doubt;
     prices.write *= doubt;
@@ -145,7 +147,9 @@ Tariff tariff_of(const Prices& prices, double weight) {
                    prices.displaced,
           .per_prompt = prices.read * (1 / weight + prices.others),
           .per_answer = prices.write / weight + delays,
-          .per_context = prices.slower / weight + delays};
+          .per_context = prices.slower / weight + delays,
+          .begin = prices.wait + prices.load + prices.start,
+          .read = prices.read};
 }
 
 std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {

@@ -51,12 +51,13 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
 
 // A model that was pushed out is wanted again if a request for it came within this time.
 inline constexpr double kWantedAgain = 600;  // seconds
-// And pushes out another one then, which comes back, and so on. By bench/routing: with less, models chase each other at
-// high load; with more, slow nodes are used that had better have loaded.
+// And pushes out another one then, which comes back, and so on: for each request that comes to the node while it loads
+// one, so many loads more. By bench/routing: with less, models chase each other at high load; with more, slow nodes are
+// used that had better have loaded.
 inline constexpr double kChain = 5;
-// Each answer that is written on a node makes a load there as bad as so many more: it shows that the node is wanted for
-// what it holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
-inline constexpr double kInUse = 8;
+// A load on a node whose slots are all in use is as bad as so many more: it shows that the node is wanted for what it
+// holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
+inline constexpr double kInUse = 32;
 
 // The model that a node had best give up for another one, as its runner idles or will, and what that costs in seconds.
 // null: it has none in memory.
@@ -76,6 +77,7 @@ struct Estimate {
   double harm = 0;   // what others lose by it: those that run there, and whose prompt is pushed out of the cache
 
   double work() const { return prompt + answer; }
+  double first_token() const { return wait + load + prompt; }
   double finish() const { return wait + load + work(); }
 };
 // Of the time that one more answer is written, those that were there write beside it about half: they began before.
@@ -100,20 +102,34 @@ inline Estimate estimate(const Prices& prices, const Work& work, double cached_b
 // for a part r of the time a place in it costs all together 1 / (1 - r) times one's own wait: this is for two thirds.
 // By bench/routing 2 to 4 are alike; with 1, fast nodes have long lines while slow ones are idle.
 inline constexpr double kWaitPrice = 3;
-// What is compared: the request's own time there, by the node's weight, and what others lose.
-inline double cost(const Estimate& estimate, double weight) {
-  return (estimate.finish() + (kWaitPrice - 1) * estimate.wait) / weight + estimate.harm;
+// A first token that comes later than its reader would like counts as so many times the goal. By bench/routing 2.5 to 3
+// are alike; with none, long prompts are read by slow nodes whose fast neighbours write short answers; with 5, models
+// are loaded too seldom.
+inline constexpr double kLate = 3;
+// An estimate is not exact: this begins a quarter before the goal and is all there a quarter behind it. In seconds.
+inline double lateness(double first_token, double goal) {
+  if (goal == 0 || first_token <= 0.75 * goal) return 0;
+  return kLate * std::min(2 * first_token - 1.5 * goal, goal);
+}
+// What is compared: the request's own time there, by the node's weight, what others lose, and whether its first token
+// would be late. `goal`: seconds; 0: there is none.
+inline double cost(const Estimate& estimate, double weight, double goal) {
+  return (estimate.finish() + (kWaitPrice - 1) * estimate.wait) / weight + estimate.harm +
+         lateness(estimate.first_token(), goal);
 }
 
-// The same for a request of which nothing is in a cache, where nobody else is promised the place: a line.
+// The same for a request of which nothing is in a cache, where nobody else is promised the place: two lines.
 struct Tariff {
   double fixed = 0;        // seconds
   double per_prompt = 0;   // a unit of reading_work()
   double per_answer = 0;   // a token
   double per_context = 0;  // a token, and a unit of Work::context
+  double begin = 0;        // seconds until a prompt is read
+  double read = 0;         // seconds for a unit of its reading_work()
 
-  double cost(const Work& work) const {
-    return fixed + work.reading * per_prompt + work.answer * (per_answer + work.context * per_context);
+  double cost(const Work& work, double goal) const {
+    return fixed + work.reading * per_prompt + work.answer * (per_answer + work.context * per_context) +
+           lateness(begin + work.reading * read, goal);
   }
 };
 Tariff tariff_of(const Prices& prices, double weight);

@@ -9,6 +9,25 @@ namespace drover::balance {
 // What an old count is worth among new ones after some time: near to exp(-time / window), and cheaper.
 inline double kept_after(Duration time, Duration window) { return seconds(window) / seconds(window + time); }
 
+// How often something happened lately, roughly, at the cost of a division.
+class FadingCount {
+ public:
+  explicit FadingCount(Duration window) : window_(window) {}
+
+  void add(Mono now) {
+    sum_ = 1 + value(now);
+    at_ = now;
+  }
+  double value(Mono now) const { return sum_ * kept_after(now - at_, window_); }
+  double a_second(Mono now) const { return value(now) / seconds(window_); }
+  Mono last() const { return at_; }
+
+ private:
+  Duration window_;
+  double sum_ = 0;  // as of at_
+  Mono at_{};
+};
+
 // How often something happened lately: older events count less and less.
 class FadingRate {
  public:

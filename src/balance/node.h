@@ -11,6 +11,7 @@
 
 #include "balance/context.h"
 #include "balance/events.h"
+#include "balance/fading_rate.h"
 #include "balance/health.h"
 #include "balance/lane.h"
 #include "balance/slots.h"
@@ -19,6 +20,8 @@
 #include "base/ids.h"
 
 namespace drover::balance {
+
+inline constexpr Duration kStartsFade = std::chrono::minutes(1);
 
 // After so many starts with the old options a claimed runner is left to become idle.
 inline constexpr unsigned kStartsPastClaim = 16;
@@ -60,8 +63,7 @@ struct Runner {
   FadingMean load_time{0};  // seconds
   CacheId cache = kNoCache;
   Request* running = nullptr;  // the first of those that run here
-  Mono last_start{};
-  double start_rate = 0;          // a second, fading within a minute; as of last_start
+  FadingCount starts{kStartsFade};
   double promised = 0;            // seconds of work that wait for it by choice, as of
   std::uint64_t promised_at = 0;  // this look at the lane (survey.h)
 
@@ -113,7 +115,8 @@ struct Node {
   bool removed = false;
   bool answered = false;  // ever: then it is known how fast it is, by one of its models
   std::size_t in_flight = 0;
-  double writing = 0;        // writing_weight() of those
+  double writing = 0;  // writing_weight() of those
+  FadingCount starts{kStartsFade};
   std::size_t resident = 0;  // runners in memory
   unsigned recoveries = 0;
   std::size_t stragglers = 0;           // of in_flight: started before the last recovery, perhaps hung since the outage

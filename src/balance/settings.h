@@ -50,6 +50,7 @@ struct SchedulerSettings {
   std::vector<RouteSettings> routes{};                // the first that fits a model; `policy` for all others
   unsigned parallel_loads = 2;  // of one model at a time, on different nodes; more where it has many
   Duration spill_delay = std::chrono::seconds(30);         // the longest wait for a better node while another is free
+  Duration first_token_goal = std::chrono::seconds(2);     // nodes that would be later come behind; 0: none
   std::size_t prefix_entries = 1U << 16;                   // beginnings of prompts that are remembered (prefix_index.h)
   std::size_t decisions = 500;                             // remembered, to be explained (decision_log.h); 0: none
   Duration load_patience = std::chrono::seconds(10);       // a load that runs longer keeps other models' requests away

@@ -115,6 +115,7 @@ Survey::Room Survey::look(const Request& request, const SchedulerSettings& setti
   Lane& lane = *request.lane;
   lane_ = &lane;
   work_ = work_of(request);
+  goal_ = seconds(settings.first_token_goal);
   refresh_changed(lane, settings, now);
   Room room{.free_slot = lane.with_free_slot > 0, .loadable = lane.loadable > 0};
   usable_ = lane.usable;
@@ -158,11 +159,11 @@ void Survey::price_all(const Request& request, Mono now) {
   any_cached_ = prefixes_.look_up(request.prompt.prefix, request.salt);
   if (own_ || any_cached_ || last_promise_ == promises_) {
     const std::span<Candidate> all = own_ ? std::span(special_) : std::span(lane.candidates);
-    for (std::size_t i = 0; i < all.size(); ++i) all[i].cost = cost(estimate(i, now), all[i].weight);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].cost = cost(estimate(i, now), all[i].weight, goal_);
     return;
   }
   Candidate* candidate = lane.candidates.data();
-  for (const Place& place : lane.places) candidate++->cost = place.tariff.cost(work_);
+  for (const Place& place : lane.places) candidate++->cost = place.tariff.cost(work_, goal_);
 }
 
 const Prices& Survey::prices(std::size_t candidate, Mono now, Prices& own) const {
@@ -207,6 +208,7 @@ void Survey::write_down(std::size_t candidate, Option& option, Mono now) const {
 
 void Survey::write_down(DecisionRecord& record, Mono now) const {
   record.work = work_;
+  record.goal = goal_;
   record.looked_at = now;
   record.usable = usable_;
   const std::span<const Candidate> all = candidates();

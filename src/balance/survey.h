@@ -74,6 +74,7 @@ class Survey {
   PrefixIndex& prefixes_;
   Lane* lane_ = nullptr;
   Work work_;
+  double goal_ = 0;   // seconds until a first token
   bool own_ = false;  // the request has a list of its own
   bool any_cached_ = false;
   std::size_t usable_ = 0;

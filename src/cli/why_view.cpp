@@ -60,6 +60,7 @@ std::string objection_to(const Json& other, const Json& chosen) {
   if (estimated(other, "total_s") >= estimated(chosen, "total_s")) return "";
   const double harm = estimated(other, "harm_s") - estimated(chosen, "harm_s");
   if (harm > 0) return fmt::format(", at {} more for those that run there", time_text(harm));
+  if (estimated(other, "late_s") > estimated(chosen, "late_s")) return ", but its first token would be late";
   if (estimated(other, "wait_s") > 0) return ", but waits count for more";
   return ", but less by its weight";
 }
@@ -129,8 +130,8 @@ void append_table(std::string& text, const Json& decision, const std::vector<con
                               {.title = "IN FLIGHT", .right = true},
                               {.title = "WEIGHT", .right = true}};
   constexpr std::pair<std::string_view, std::string_view> kParts[] = {
-      {"COST", "cost_s"},     {"TOTAL", "total_s"},   {"WAIT", "wait_s"}, {"LOAD", "load_s"},
-      {"PROMPT", "prompt_s"}, {"ANSWER", "answer_s"}, {"HARM", "harm_s"}, {"SAVED", "saved_s"}};
+      {"COST", "cost_s"},     {"TOTAL", "total_s"}, {"WAIT", "wait_s"}, {"LOAD", "load_s"},  {"PROMPT", "prompt_s"},
+      {"ANSWER", "answer_s"}, {"HARM", "harm_s"},   {"LATE", "late_s"}, {"SAVED", "saved_s"}};
   if (priced) {
     for (const auto& [title, key] : kParts) columns.push_back({.title = title, .right = true});
   }

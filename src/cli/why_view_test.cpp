@@ -10,7 +10,7 @@ namespace {
 constexpr Style kPlain{.colour = false, .unicode = true};
 
 struct Times {
-  double wait, load, prompt, answer, harm, saved, cost;
+  double wait, load, prompt, answer, harm, saved, cost, late = 0;
 };
 
 Json candidate(std::string_view name, std::string_view readiness, bool chosen, const Times& times) {
@@ -27,6 +27,7 @@ Json candidate(std::string_view name, std::string_view readiness, bool chosen, c
             {"answer_s", times.answer},
             {"saved_s", times.saved},
             {"harm_s", times.harm},
+            {"late_s", times.late},
             {"total_s", times.wait + times.load + times.prompt + times.answer},
             {"cost_s", times.cost}}}};
 }
@@ -55,7 +56,7 @@ Json answer(std::vector<Json> decisions) {
 }
 
 const Json kChosen = candidate("gpu-1", "ready", true, {0, 0, 1, 2.2, 0, 0, 3.2});
-const Json kCold = candidate("gpu-2", "cold", false, {0, 3, 0.9, 1, 0, 0.5, 4.9});
+const Json kCold = candidate("gpu-2", "cold", false, {0, 3, 0.9, 1, 0, 0.5, 8.9, 4});
 
 std::string first_line(const Json& json) {
   const std::string text = why_text(json, kPlain);
@@ -78,10 +79,10 @@ TEST(WhyText, begins_with_a_sentence_and_shows_what_it_rests_on) {
             "  prompt  1.50 s, expected 1.00 s (+50 %)\n"
             "  answer  2.25 s, expected 2.20 s (+2 %)\n"
             "\n"
-            "   NODE   STATE    IN FLIGHT  WEIGHT    COST   TOTAL  WAIT    LOAD  PROMPT  ANSWER  HARM   SAVED\n"
-            "*  gpu-1  ready          1/4       1  3.20 s  3.20 s     -       -  1.00 s  2.20 s     -       -\n"
-            "   gpu-2  cold           1/4       1  4.90 s  4.90 s     -  3.00 s  900 ms  1.00 s     -  500 ms\n"
-            "   gpu-3  blocked        1/4       1  1.00 s  1.00 s     -       -  500 ms  500 ms     -       -\n"
+            "   NODE   STATE    IN FLIGHT  WEIGHT    COST   TOTAL  WAIT    LOAD  PROMPT  ANSWER  HARM    LATE   SAVED\n"
+            "*  gpu-1  ready          1/4       1  3.20 s  3.20 s     -       -  1.00 s  2.20 s     -       -       -\n"
+            "   gpu-2  cold           1/4       1  8.90 s  4.90 s     -  3.00 s  900 ms  1.00 s     -  4.00 s  500 ms\n"
+            "   gpu-3  blocked        1/4       1  1.00 s  1.00 s     -       -  500 ms  500 ms     -       -       -\n"
             "and 9 more\n");
 }
 
@@ -100,6 +101,10 @@ const SentenceCase kSentences[] = {
      "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 2.00 s, but "
      "less "
      "by its weight."},
+    {"one_whose_first_token_would_have_been_late",
+     [](Json& one) { one["candidates"] = {kChosen, candidate("gpu-2", "ready", false, {0, 0, 3, 0, 0, 0, 9, 6})}; },
+     "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 3.00 s, but its "
+     "first token would be late."},
     {"one_that_would_have_had_to_wait",
      [](Json& one) { one["candidates"] = {kChosen, candidate("gpu-2", "busy", false, {1, 0, 1, 1, 0, 0, 5})}; },
      "demo-1 took gpu-1 because it was expected to have the answer in 3.20 s; the next best, gpu-2, in 3.00 s (a wait "

@@ -301,6 +301,8 @@ void bind_timeouts(Binder& binder, Timeouts& timeouts) {
   binder.duration(
       {"in_time", "for a slot: while more requests come than start, those that can have one so soon go first"},
       timeouts.in_time, milliseconds(0), minutes(10));
+  binder.duration({"first_token", "for the first token: nodes that would take longer come behind"},
+                  timeouts.first_token, milliseconds(0), minutes(10));
   binder.duration({"spill", "for a better node while another one is free"}, timeouts.spill, milliseconds(0), hours(1));
   binder.duration({"silence", "of a node after its first byte"}, timeouts.silence, milliseconds(100), hours(24));
   binder.duration({"client_stall", "of a client that takes nothing"}, timeouts.client_stall, milliseconds(100),

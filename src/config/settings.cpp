@@ -123,6 +123,7 @@ balance::SchedulerSettings scheduler_settings(const DroverSettings& settings) {
   scheduler.max_queue_each = settings.limits.queue_per_tenant;
   scheduler.tenants = settings.tenants;
   scheduler.tenant_caches = settings.separate_caches;
+  scheduler.first_token_goal = settings.timeouts.first_token;
   scheduler.line = {.aging = settings.timeouts.aging, .in_time = settings.timeouts.in_time};
   scheduler.queue_timeout = settings.timeouts.queue;
   scheduler.spill_delay = settings.timeouts.spill;

@@ -48,6 +48,7 @@ struct Timeouts {
   Duration queue = std::chrono::seconds(300);
   Duration aging = std::chrono::seconds(30);
   Duration in_time = std::chrono::milliseconds(600);
+  Duration first_token = std::chrono::seconds(2);
   Duration spill = std::chrono::seconds(30);  // waiting by choice
   Duration silence = std::chrono::seconds(120);
   Duration client_stall = std::chrono::seconds(60);

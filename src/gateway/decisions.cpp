@@ -52,11 +52,16 @@ std::string model_name(const Published& published, std::string_view key) {
   return std::string(model == nullptr ? key : model->name);
 }
 
-Json estimate_json(const Estimate& estimate, double weight) {
-  return {{"wait_s", estimate.wait},      {"load_s", estimate.load},
-          {"prompt_s", estimate.prompt},  {"answer_s", estimate.answer},
-          {"saved_s", estimate.saved},    {"harm_s", estimate.harm},
-          {"total_s", estimate.finish()}, {"cost_s", balance::cost(estimate, weight)}};
+Json estimate_json(const Estimate& estimate, double weight, double goal) {
+  return {{"wait_s", estimate.wait},
+          {"load_s", estimate.load},
+          {"prompt_s", estimate.prompt},
+          {"answer_s", estimate.answer},
+          {"saved_s", estimate.saved},
+          {"harm_s", estimate.harm},
+          {"late_s", balance::lateness(estimate.first_token(), goal)},
+          {"total_s", estimate.finish()},
+          {"cost_s", balance::cost(estimate, weight, goal)}};
 }
 
 Json candidates_json(const DecisionRecord& record, const Published& published) {
@@ -69,7 +74,7 @@ Json candidates_json(const DecisionRecord& record, const Published& published) {
               {"in_flight", option.in_flight},
               {"slots", option.slots},
               {"weight", option.weight}};
-    if (record.estimates) json["estimate"] = estimate_json(option.estimate(record.work), option.weight);
+    if (record.estimates) json["estimate"] = estimate_json(option.estimate(record.work), option.weight, record.goal);
     list.push_back(std::move(json));
   }
   return list;

@@ -212,6 +212,7 @@ Plan draw_plan(std::uint64_t seed, const Overrides& overrides) {
   const bool left_out = std::ranges::find(overrides.without, name(Habit::crowds)) != overrides.without.end();
   if (apart.chance(0.2) && !left_out) crowd(apart, plan);
   plan.settings.timeouts.in_time = between(apart, milliseconds(0), milliseconds(3'000));
+  plan.settings.timeouts.first_token = between(apart, milliseconds(0), milliseconds(4'000));
   if (overrides.nodes > 0) plan.nodes = overrides.nodes;
   if (overrides.rate > 0) plan.rate = overrides.rate;
   for (const std::string& dropped : overrides.without) {
@@ -254,11 +255,11 @@ std::string describe(const Plan& plan) {
       "post_us={} window={} max_read={} max_write={} faults={} habits={}",
       plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, split,
       s.retry.attempts, s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue),
-      ms(s.timeouts.spill), ms(s.timeouts.in_time), ms(s.timeouts.silence), ms(s.timeouts.request), ms(s.timeouts.client_stall),
-      ms(s.timeouts.keep_alive), ms(s.timeouts.drain), ms(s.timeouts.leaked_slot), plan.network.latency.count() / 1000,
-      plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000, plan.network.post.count() / 1000,
-      plan.network.window, plan.network.max_read, plan.network.max_write, list(plan.faults, kFaultNames),
-      list(plan.habits, kHabitNames));
+      ms(s.timeouts.spill), ms(s.timeouts.in_time), ms(s.timeouts.silence), ms(s.timeouts.request),
+      ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain), ms(s.timeouts.leaked_slot),
+      plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000,
+      plan.network.post.count() / 1000, plan.network.window, plan.network.max_read, plan.network.max_write,
+      list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
 }
 
 std::string replay_command(std::uint64_t seed, const Overrides& overrides) {
