@@ -10,6 +10,9 @@ namespace drover::balance {
 namespace {
 
 constexpr Duration kSoonest = std::chrono::seconds(1);
+// A model that was loaded stays for so many times what that took, while others wait for it: so switching takes no more
+// than a fifth of the time, and requests for a model are served together.
+constexpr double kStays = 4;
 constexpr Duration kLatest = std::chrono::seconds(60);
 constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 
@@ -284,11 +287,19 @@ unsigned Dispatcher::most_loads(const Lane& lane) const {
   return std::max(settings.parallel_loads, static_cast<unsigned>(lane.places.size() / kNodesEach));
 }
 
+bool Dispatcher::stays(const Served& served, const Request& instead, Mono now) const {
+  const Runner& runner = *served.runner;
+  if (served.lane->line.empty() || now - instead.arrival >= patience()) return false;
+  return seconds(now - runner.known_at) < kStays * load_time(runner, *served.lane);
+}
+
 void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
   Node& node = *place.node;
   CHECK(!node.load);
   const LoadNeed need = place.runner->context.to_load(request.need, request.lane->route->settings.context);
   const Served* const goes = node.full_for(*place.runner, now) ? victim_of(node, now).served : nullptr;
+  if (goes != nullptr && stays(*goes, request, now)) return;
+  if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
   Runner* const victim = goes == nullptr ? nullptr : goes->runner;
   if (victim != nullptr && victim->claimant != nullptr) release_claim(*victim->claimant);
   node.load = NodeLoad{.token = LoadToken{++loads_},
@@ -359,7 +370,6 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
   release_claim(request);
   if (choice.kind == ColdChoice::Kind::wait) return;
   Place& place = survey_.place(*choice.candidate);
-  if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
   start_load(request, place, now, actions);
 }
 

@@ -18,10 +18,6 @@ constexpr double kByWriting = 0.6;
 // What runs longer than expected is expected to run on for this part of the time it has taken.
 constexpr double kOverdue = 0.2;
 
-double load_time(const Runner& runner, const Lane& lane) {
-  return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
-}
-
 double time_left(const Request& request, Mono now) {
   return std::max(seconds(request.expected_end - now), kOverdue * seconds(now - request.started));
 }
@@ -74,6 +70,10 @@ double loss(const Served& served, Mono now) {
 }
 
 }  // namespace
+
+double load_time(const Runner& runner, const Lane& lane) {
+  return (runner.load_time.known() ? runner.load_time : lane.habits.load_time).value();
+}
 
 Victim victim_of(const Node& node, Mono now) {
   Victim least{};

@@ -20,6 +20,7 @@ struct Lane;
 struct Node;
 struct Place;
 struct Request;
+struct Runner;
 struct Served;
 
 // A request in tokens.
@@ -58,6 +59,9 @@ inline constexpr double kChain = 5;
 // A load on a node whose slots are all in use is as bad as so many more: it shows that the node is wanted for what it
 // holds. By bench/routing: with less, models that all nodes are busy with push each other out at high load.
 inline constexpr double kInUse = 32;
+
+// Seconds, as it was there, or else elsewhere.
+double load_time(const Runner& runner, const Lane& lane);
 
 // The model that a node had best give up for another one, as its runner idles or will, and what that costs in seconds.
 // null: it has none in memory.

@@ -137,6 +137,7 @@ class Observer {
     } else {
       now_ += milliseconds(random_.below(2000));
       scheduler_.tick(now_, actions_);
+      held_back_.clear();
     }
     take_actions();
     check_nothing_waits_for_nothing();
@@ -425,6 +426,16 @@ class Observer {
         if (node.draining || node.health == Health::offline || !request.may_use(node.id)) continue;
         const SeenNode& seen = seen_.at(node.id.value);
         if (node.loading && node.loading->model == request.model) on_its_way = true;
+        // What is there stays a while for those that wait for it; that they do no more, the next tick finds.
+        const bool stays = now_ - request.arrival < settings_.spill_delay &&
+                           std::ranges::any_of(
+                               node.runners,
+                               [&](const RunnerSnapshot& runner) {
+                                 return runner.resident && std::ranges::any_of(waiting_, [&](const auto& w) {
+                                          return runner_of(w.second.model) == runner.key;
+                                        });
+                               });
+        if (stays) held_back_.insert(id);
         for (const RunnerSnapshot& runner : node.runners) {
           if (std::ranges::find(runner.models, request.model) == runner.models.end()) continue;
           const bool loading = node.loading && runner_of(node.loading->model) == runner.key;
@@ -448,7 +459,7 @@ class Observer {
       const auto loads = std::ranges::count_if(snapshot.nodes, [&](const NodeSnapshot& node) {
         return node.loading && node.loading->model == request.model;
       });
-      could_load &= loads < settings_.parallel_loads;
+      could_load &= loads < settings_.parallel_loads && !held_back_.contains(id);
       EXPECT_TRUE(on_its_way || !could_load)
           << where() << "request " << id.value << " for " << request.model << " waits for a load that nobody started";
     }
@@ -491,6 +502,7 @@ class Observer {
   std::uint64_t next_request_ = 1;
   std::uint64_t joined_ = 0;
   std::map<RequestId, Waiting> waiting_;
+  std::set<RequestId> held_back_;                // since the last tick, for a model that stays a while
   std::map<RequestId, Submission> submissions_;  // of those that wait
   std::map<RequestId, Running> running_;
   std::set<RequestId> trials_;  // of those that run

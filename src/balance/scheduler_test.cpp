@@ -505,6 +505,42 @@ TEST(Scheduler, a_model_that_makes_room_ends_what_runs_there_and_gets_no_more) {
   EXPECT_EQ(fleet.said(), "grant 2 on 0");
 }
 
+TEST(Scheduler, a_model_for_which_others_wait_stays_a_while_once_it_is_loaded) {
+  Fleet fleet;
+  fleet.node(0, 1, 1, 1);
+  fleet.has(0, {"a", "b"});
+  for (std::uint64_t i = 1; i <= 20; ++i) fleet.submit(i, "a");
+  fleet.has(0, {"a*", "b"});
+  fleet.passes(seconds(2));
+  fleet.loads(1);
+  EXPECT_EQ(fleet.said(), "load 1: a on 0; grant 1 on 0");
+  fleet.submit(30, "b");
+  for (std::uint64_t i = 1; i < 8; ++i) {  // four times the load's 2 s
+    EXPECT_FALSE(fleet.node_state(0).loading) << i;
+    fleet.passes(seconds(1));
+    fleet.ends(i, 0);
+    EXPECT_EQ(fleet.said(), fmt::format("grant {} on 0", i + 1));
+  }
+  fleet.passes(seconds(1));
+  ASSERT_TRUE(fleet.node_state(0).loading);
+  EXPECT_EQ(fleet.node_state(0).loading->model, "b");
+  fleet.ends(8, 0);
+  EXPECT_EQ(fleet.said(), "load 2: b in place of a on 0");
+}
+
+TEST(Scheduler, a_model_for_which_nobody_waits_stays_no_while) {
+  Fleet fleet;
+  fleet.node(0, 1, 1, 1);
+  fleet.has(0, {"a", "b"});
+  fleet.submit(1, "a");
+  fleet.has(0, {"a*", "b"});
+  fleet.passes(seconds(2));
+  fleet.loads(1);
+  fleet.submit(2, "b");
+  ASSERT_TRUE(fleet.node_state(0).loading);
+  EXPECT_EQ(fleet.node_state(0).loading->model, "b");
+}
+
 TEST(Scheduler, a_load_that_nobody_waits_for_any_more_pushes_out_nothing) {
   Fleet fleet;
   fleet.node(0, 2, 1, 1);
