@@ -1,7 +1,7 @@
 #include "balance/estimate.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "balance/lane.h"
 #include "balance/node.h"
@@ -141,15 +141,18 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   return prices;
 }
 
-Tariff tariff_of(const Prices& prices, double weight) {
+Tariff tariff_of(const Prices& prices, double weight, double goal) {
+  constexpr double kNoGoal = std::numeric_limits<double>::infinity();
   const double delays = kOverlap * prices.others * prices.slower;
+  const double begin = prices.wait + prices.load + prices.start;
   return {.fixed = (kWaitPrice * prices.wait + prices.load + prices.start) / weight + prices.start * prices.others +
                    prices.displaced,
           .per_prompt = prices.read * (1 / weight + prices.others),
           .per_answer = prices.write / weight + delays,
           .per_context = prices.slower / weight + delays,
-          .begin = prices.wait + prices.load + prices.start,
-          .read = prices.read};
+          .begin = begin,
+          .read = prices.read,
+          .on_time = goal > 0 ? (kOnTime * goal - begin) / prices.read : kNoGoal};
 }
 
 std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index) {

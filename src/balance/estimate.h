@@ -111,8 +111,9 @@ inline constexpr double kWaitPrice = 3;
 // are loaded too seldom.
 inline constexpr double kLate = 3;
 // An estimate is not exact: this begins a quarter before the goal and is all there a quarter behind it. In seconds.
+inline constexpr double kOnTime = 0.75;  // of the goal
 inline double lateness(double first_token, double goal) {
-  if (goal == 0 || first_token <= 0.75 * goal) return 0;
+  if (goal == 0 || first_token <= kOnTime * goal) return 0;
   return kLate * std::min(2 * first_token - 1.5 * goal, goal);
 }
 // What is compared: the request's own time there, by the node's weight, what others lose, and whether its first token
@@ -130,13 +131,14 @@ struct Tariff {
   double per_context = 0;  // a token, and a unit of Work::context
   double begin = 0;        // seconds until a prompt is read
   double read = 0;         // seconds for a unit of its reading_work()
+  double on_time = 0;      // units of reading_work() behind which the first token would be late
 
   double cost(const Work& work, double goal) const {
-    return fixed + work.reading * per_prompt + work.answer * (per_answer + work.context * per_context) +
-           lateness(begin + work.reading * read, goal);
+    const double time = fixed + work.reading * per_prompt + work.answer * (per_answer + work.context * per_context);
+    return work.reading <= on_time ? time : time + lateness(begin + work.reading * read, goal);
   }
 };
-Tariff tariff_of(const Prices& prices, double weight);
+Tariff tariff_of(const Prices& prices, double weight, double goal);
 
 // An answer came: what it teaches. Returns how many times as long as usual its tokens took, if that can be told.
 std::optional<double> learn(const Request& request, const NodeDurations& durations, PrefixIndex& index);

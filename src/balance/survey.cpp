@@ -86,7 +86,7 @@ void Survey::refresh(Lane& lane, std::size_t index, const SchedulerSettings& set
   }
   if (!priced || !there) return;
   place.prices = prices_of(lane, place, candidate.readiness, prefixes_, now, place.follows_habits);
-  place.tariff = tariff_of(place.prices, candidate.weight);
+  place.tariff = tariff_of(place.prices, candidate.weight, seconds(settings.first_token_goal));
   if (place.prices.displaced > 0) place.valid_until = std::min(place.valid_until, after(now, kLikelihoodHolds));
 }
 
