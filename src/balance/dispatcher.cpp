@@ -277,7 +277,8 @@ Duration Dispatcher::retry_after(const Lane& lane, Tenant& tenant, Priority prio
 std::optional<Duration> Dispatcher::expected_wait(const Request& request, Mono now) const {
   const double capacity = request.lane->route->estimates ? survey_.capacity(now) : 0;
   const auto wait = request.lane->line.wait(request, now, capacity);
-  return wait ? std::optional(to_duration(*wait)) : std::nullopt;
+  if (!wait) return std::nullopt;
+  return std::min(to_duration(*wait), std::max(request.deadline - now, Duration{}));  // then it waits no more
 }
 
 // ---- loads

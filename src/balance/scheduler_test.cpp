@@ -505,6 +505,31 @@ TEST(Scheduler, a_model_that_makes_room_ends_what_runs_there_and_gets_no_more) {
   EXPECT_EQ(fleet.said(), "grant 2 on 0");
 }
 
+TEST(Scheduler, nobody_is_told_a_longer_wait_than_anybody_may_wait) {
+  SchedulerSettings settings = by_counts();
+  settings.queue_timeout = seconds(10);
+  Fleet fleet(settings);
+  fleet.node(0, 1);
+  fleet.has(0, {"m*"});
+  std::uint64_t next = 1;
+  const auto told = [&] {
+    Actions ignored;
+    const Decision decision = fleet.scheduler.submit(fleet.ask(next++, "m"), ignored);
+    const auto* queued = std::get_if<Queued>(&decision);
+    return queued == nullptr ? std::nullopt : queued->wait;
+  };
+  while (next <= 10) told();
+  for (std::uint64_t ended = 1; ended <= 5; ++ended) {
+    fleet.passes(seconds(1));
+    fleet.ends(ended, 0);
+  }
+  const auto within = told();
+  ASSERT_TRUE(within);
+  EXPECT_LT(*within, settings.queue_timeout);
+  while (next <= 60) told();
+  EXPECT_EQ(told(), settings.queue_timeout);
+}
+
 TEST(Scheduler, a_model_for_which_others_wait_stays_a_while_once_it_is_loaded) {
   Fleet fleet;
   fleet.node(0, 1, 1, 1);

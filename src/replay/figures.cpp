@@ -83,7 +83,7 @@ Figures add_up(std::span<const Request> requests, std::uint64_t lost, const std:
     const Mono begun = request.first_token.value_or(request.ended);
     first.push_back(seconds(begun - request.arrived));
     waited.push_back(std::max(0.0, seconds(begun - request.arrived - request.usage.prompt_time)));
-    if (request.told && request.started > request.arrived) {
+    if (request.told && request.started > request.arrived && request.started <= requests.back().arrived) {
       const double wait = seconds(request.started - request.arrived);
       told.push_back(std::abs(seconds(*request.told) - wait) / std::max(wait, kShortWait));
     }
