@@ -16,9 +16,9 @@ using std::chrono::seconds;
 constexpr Duration kLookEvery = milliseconds(20);
 constexpr Duration kLookWhenQuiet = milliseconds(200);  // nobody asks
 constexpr Duration kWarmUp = seconds(60);               // at most
-constexpr Duration kLongestVisit = seconds(300);
-constexpr Duration kNameKept = seconds(31);  // a gateway asks for a node's address so often
-constexpr double kNodeSpeed = 0.4;           // of the card: then a stream has some 20 tokens a second
+constexpr Duration kLongestVisit = seconds(800);        // six requests on one connection, of two minutes each
+constexpr Duration kNameKept = seconds(31);             // a gateway asks for a node's address so often
+constexpr double kNodeSpeed = 0.4;                      // of the card: then a stream has some 20 tokens a second
 
 // The first node holds every model, so that each can be served by somebody when all is well.
 sim::NodeSettings node_settings(const Plan& plan, Random random, std::size_t index) {
