@@ -10,11 +10,11 @@ namespace drover::balance {
 namespace {
 
 constexpr Duration kSoonest = std::chrono::seconds(1);
+constexpr Duration kLatest = std::chrono::seconds(60);
+constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 // A model that was loaded stays for so many times what that took, while others wait for it: so switching takes no more
 // than a fifth of the time, and requests for a model are served together.
 constexpr double kStays = 4;
-constexpr Duration kLatest = std::chrono::seconds(60);
-constexpr Duration kUnknownWait = std::chrono::seconds(5);  // a probe interval
 
 Duration to_duration(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, 1e6)));
@@ -294,13 +294,10 @@ bool Dispatcher::stays(const Served& served, const Request& instead, Mono now) c
   return seconds(now - runner.known_at) < kStays * load_time(runner, *served.lane);
 }
 
-void Dispatcher::start_load(const Request& request, Place& place, Mono now, Actions& actions) {
+void Dispatcher::start_load(const Request& request, Place& place, const Served* goes, Mono now, Actions& actions) {
   Node& node = *place.node;
   CHECK(!node.load);
   const LoadNeed need = place.runner->context.to_load(request.need, request.lane->route->settings.context);
-  const Served* const goes = node.full_for(*place.runner, now) ? victim_of(node, now).served : nullptr;
-  if (goes != nullptr && stays(*goes, request, now)) return;
-  if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
   Runner* const victim = goes == nullptr ? nullptr : goes->runner;
   if (victim != nullptr && victim->claimant != nullptr) release_claim(*victim->claimant);
   node.load = NodeLoad{.token = LoadToken{++loads_},
@@ -371,7 +368,10 @@ void Dispatcher::consider_load(Request& request, std::size_t waiting_before, Mon
   release_claim(request);
   if (choice.kind == ColdChoice::Kind::wait) return;
   Place& place = survey_.place(*choice.candidate);
-  start_load(request, place, now, actions);
+  const Served* const goes = place.node->full_for(*place.runner, now) ? victim_of(*place.node, now).served : nullptr;
+  if (goes != nullptr && stays(*goes, request, now)) return;
+  if (place.runner->claimant != nullptr) release_claim(*place.runner->claimant);
+  start_load(request, place, goes, now, actions);
 }
 
 void Dispatcher::consider_loads(Lane& lane, Mono now, Actions& actions) {

@@ -157,7 +157,8 @@ class Dispatcher {
   void fill_from_behind(Lane& lane, Mono now, Actions& actions);
   void consider_loads(Lane& lane, Mono now, Actions& actions);
   void dispatch_collected(Mono now, Actions& actions);
-  void start_load(const Request& request, Place& place, Mono now, Actions& actions);
+  // `goes`: makes room for it; null: nothing has to.
+  void start_load(const Request& request, Place& place, const Served* goes, Mono now, Actions& actions);
   // It was loaded a short while ago, others wait for it, and `instead` has not yet waited for as long as it may.
   bool stays(const Served& served, const Request& instead, Mono now) const;
   void ask_for_load(Node& node, Mono now, Actions& actions);

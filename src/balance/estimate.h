@@ -114,7 +114,7 @@ inline constexpr double kLate = 3;
 inline constexpr double kOnTime = 0.75;  // of the goal
 inline double lateness(double first_token, double goal) {
   if (goal == 0 || first_token <= kOnTime * goal) return 0;
-  return kLate * std::min(2 * first_token - 1.5 * goal, goal);
+  return kLate * std::min((first_token - kOnTime * goal) / (2 * (1 - kOnTime)), goal);
 }
 // What is compared: the request's own time there, by the node's weight, what others lose, and whether its first token
 // would be late. `goal`: seconds; 0: there is none.

@@ -25,8 +25,8 @@ struct Figures {
   Summary per_token;           // of answers of two tokens or more: between two, at the mean
   Summary end_to_end;          // from arrival
   Summary waited;              // from arrival to the first token, but for the reading of the prompt: queues and loads
-  std::optional<Summary> told{};     // of requests that were told how long they would wait: how far off,
-                                     // as a share of the wait, or of a second where that is more
+  std::optional<Summary> told{};     // of requests that were told how long they would wait and started while more came:
+                                     // how far off, as a share of the wait, or of a second where that is more
   std::optional<Summary> program{};  // from the first question to the last answer
   double good = 0;                   // share of all requests that were answered within the goal
   double tokens_per_s = 0;           // of answers

@@ -249,17 +249,17 @@ std::string describe(const Plan& plan) {
   const config::DroverSettings& s = plan.settings;
   return fmt::format(
       "nodes={} workers={} slots={} rate={} minutes={} policy={} routes={} split={} attempts={} budget={}%/{} queue={} "
-      "queue_ms={} spill_ms={} in_time_ms={} "
+      "queue_ms={} spill_ms={} in_time_ms={} first_token_ms={} "
       "silence_ms={} request_ms={} stall_ms={} keep_alive_ms={} drain_ms={} leaked_ms={} latency_us={} jitter_us={} "
       "notice_us={} "
       "post_us={} window={} max_read={} max_write={} faults={} habits={}",
       plan.nodes, plan.workers, plan.slots, plan.rate, plan.minutes, balance::name(s.policy), routes, split,
       s.retry.attempts, s.retry.budget_percent, s.retry.budget_floor, s.limits.queue, ms(s.timeouts.queue),
-      ms(s.timeouts.spill), ms(s.timeouts.in_time), ms(s.timeouts.silence), ms(s.timeouts.request),
-      ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain), ms(s.timeouts.leaked_slot),
-      plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000, plan.network.notice.count() / 1000,
-      plan.network.post.count() / 1000, plan.network.window, plan.network.max_read, plan.network.max_write,
-      list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
+      ms(s.timeouts.spill), ms(s.timeouts.in_time), ms(s.timeouts.first_token), ms(s.timeouts.silence),
+      ms(s.timeouts.request), ms(s.timeouts.client_stall), ms(s.timeouts.keep_alive), ms(s.timeouts.drain),
+      ms(s.timeouts.leaked_slot), plan.network.latency.count() / 1000, plan.network.jitter.count() / 1000,
+      plan.network.notice.count() / 1000, plan.network.post.count() / 1000, plan.network.window, plan.network.max_read,
+      plan.network.max_write, list(plan.faults, kFaultNames), list(plan.habits, kHabitNames));
 }
 
 std::string replay_command(std::uint64_t seed, const Overrides& overrides) {
