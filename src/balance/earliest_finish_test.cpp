@@ -237,6 +237,15 @@ TEST(EarliestFinish, who_has_not_answered_yet_is_tried_by_one_at_a_time) {
   EXPECT_EQ(on, (std::map<std::uint64_t, int>{{0, 4}, {1, 1}, {2, 1}}));
 }
 
+TEST(EarliestFinish, who_has_not_answered_yet_takes_its_part_where_slots_are_many_and_answers_long) {
+  LearningFleet fleet(2, 256);
+  fleet.learn({1});
+  std::map<std::uint64_t, int> on;
+  for (std::uint64_t i = 1; i <= 200; ++i) ++on[fleet.start(i, i).value_or(9)];
+  EXPECT_GE(on[1], 25);
+  EXPECT_EQ(on[0] + on[1], 200);
+}
+
 TEST(EarliestFinish, a_conversation_goes_back_to_who_has_read_it) {
   LearningFleet fleet(3, 4);
   fleet.learn({1, 1, 1});

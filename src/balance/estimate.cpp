@@ -18,6 +18,11 @@ constexpr double kByWriting = 0.6;
 // What runs longer than expected is expected to run on for this part of the time it has taken.
 constexpr double kOverdue = 0.2;
 
+// A node that has not answered yet is taken to be so many times as slow as those that have: more with each request that
+// it was given, but not without end, since answers may be long and slots many.
+constexpr double kLeastDoubt = 2;
+constexpr double kMostDoubt = 6;
+
 double time_left(const Request& request, Mono now) {
   return std::max(seconds(request.expected_end - now), kOverdue * seconds(now - request.started));
 }
@@ -129,9 +134,9 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   prices.read = reading.read_time();
   prices.slower = kByWriting * speed.token_slope();
   prices.write = speed.token_time_by(prices.slower, writing + 1);
-  // Others are known, and how slow this one is nobody knows yet: it is tried when they are busy, by one at a time.
+  // Others are known, and how slow this one is nobody knows yet: it is tried when they are busy, by a few at a time.
   if (!node.answered && lane.habits.speed.knows_writing()) {
-    const double doubt = 2 + static_cast<double>(node.in_flight);
+    const double doubt = kLeastDoubt + std::min(static_cast<double>(node.in_flight), kMostDoubt - kLeastDoubt);
     prices.start *= doubt;
     prices.read *= doubt;
     prices.write *= doubt;
