@@ -31,7 +31,10 @@ Request* RequestTable::find(RequestId id) {
 Request& RequestTable::add(RequestId id) {
   CHECK(find(id) == nullptr);
   if ((size_ + 1) * 2 > index_.size()) grow();
-  if (free_.empty()) free_.push_back(&records_.emplace_back());
+  if (free_.empty()) {
+    const auto& block = blocks_.emplace_back(std::make_unique<Request[]>(kBlock));
+    for (std::size_t i = kBlock; i > 0; --i) free_.push_back(&block[i - 1]);
+  }
   Request* request = free_.back();
   free_.pop_back();
   request->id = id;

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -31,6 +31,7 @@ struct Request {
   std::optional<NodeId> pinned;
   RetryKind retry = RetryKind::first;
   Priority priority = Priority::normal;
+  bool late = false;  // when it came it was not expected to start in time
   std::uint64_t affinity = 0;
   Prompt prompt;  // its prefix: the submission's own, or while it waits, `prefix`
   std::vector<std::uint64_t> prefix;
@@ -39,7 +40,6 @@ struct Request {
   Flow* flow = nullptr;
   double tokens = 0;
   std::uint64_t joined = 0;  // in this order
-  bool late = false;         // when it came it was not expected to start in time
   std::uint64_t salt = 0;    // of its beginnings in the prefix index
 
   std::uint64_t decision = 0;  // its record's number (decision_log.h)
@@ -86,7 +86,8 @@ class RequestTable {
   void place(Request* request);
   void grow();
 
-  std::deque<Request> records_;
+  static constexpr std::size_t kBlock = 64;  // records that are allocated at a time
+  std::vector<std::unique_ptr<Request[]>> blocks_;
   std::vector<Request*> free_;
   std::vector<Request*> index_;  // null: empty; at most half full
   std::size_t size_ = 0;

@@ -48,6 +48,12 @@ net::Task<> cut_later(std::unique_ptr<net::Stream> stream, Slot slot, Mono when)
 
 }  // namespace
 
+Slot::~Slot() {
+  if (scheduler_ == nullptr) return;
+  const auto told = durations ? std::optional(*durations) : std::nullopt;
+  scheduler_->finished(request_, node_, outcome, told, loop_->now());
+}
+
 Attempt::~Attempt() {
   if (!upstream_ || complete_) return;
   const Mono safe = sent_at_ == kNever ? exchange_.loop().now() : sent_at_ + exchange_.settings().minimum_run;

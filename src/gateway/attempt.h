@@ -20,23 +20,21 @@ class Slot {
       : scheduler_(&scheduler), loop_(&loop), request_(request), node_(node) {}
   Slot(Slot&& other) noexcept
       : outcome(other.outcome),
-        durations(other.durations),
+        durations(std::move(other.durations)),
         scheduler_(std::exchange(other.scheduler_, nullptr)),
         loop_(other.loop_),
         request_(other.request_),
         node_(other.node_) {}
   Slot& operator=(Slot&&) = delete;
-  ~Slot() {
-    if (scheduler_ != nullptr) scheduler_->finished(request_, node_, outcome, durations, loop_->now());
-  }
+  ~Slot();
 
   NodeId node() const { return node_; }
 
   balance::Outcome outcome{.kind = balance::Outcome::Kind::client_cancelled};
-  std::optional<balance::NodeDurations> durations;
+  Pooled<balance::NodeDurations> durations;  // null until the node has told them
 
  private:
-  SharedScheduler* scheduler_;
+  SharedScheduler* scheduler_;  // null: moved from
   net::Loop* loop_;
   RequestId request_;
   NodeId node_;

@@ -95,7 +95,8 @@ void account(Exchange& exchange) {
   const Mono now = exchange.loop().clock().mono();  // the loop's own is that of its last wake-up
   const Duration total = now - exchange.arrived;
   const bool routed = exchange.match.kind == api::MatchKind::route;
-  const api::AnswerMetrics& metrics = exchange.metrics;
+  const std::uint64_t messages = exchange.answer ? exchange.answer->messages() : 0;
+  const api::AnswerMetrics metrics = exchange.answer ? exchange.answer->metrics() : api::AnswerMetrics{};
 
   observe::MetricShard& shard = exchange.worker.metrics();
   observe::ModelSeries& model = shard.model(exchange.known_model);
@@ -108,13 +109,12 @@ void account(Exchange& exchange) {
     model.duration.observe(total);
     model.queue_wait.observe(exchange.queued - exchange.loaded.value_or(Duration{0}));
     if (exchange.loaded) model.load.observe(*exchange.loaded);
-    if (exchange.first_byte && exchange.messages > 0)
-      model.first_token.observe(*exchange.first_byte - exchange.arrived);
-    if (exchange.first_byte && exchange.messages > 1) {
-      const auto after_first = static_cast<std::int64_t>(exchange.messages - 1);
+    if (exchange.first_byte && messages > 0) model.first_token.observe(*exchange.first_byte - exchange.arrived);
+    if (exchange.first_byte && messages > 1) {
+      const auto after_first = static_cast<std::int64_t>(messages - 1);
       model.output_token.observe((now - *exchange.first_byte) / after_first);
     }
-    if (exchange.outcome == observe::Outcome::ok && exchange.messages > 0) {
+    if (exchange.outcome == observe::Outcome::ok && messages > 0) {
       observe::observe_ratio(model.answer_ratio, now - exchange.started, exchange.expected);
       const bool told = exchange.attempts == 1 && exchange.expected_wait;
       if (told) observe::observe_ratio(model.wait_ratio, exchange.queued, *exchange.expected_wait);

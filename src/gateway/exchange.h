@@ -66,9 +66,8 @@ struct Exchange {
   std::optional<Mono> first_byte;
   Bytes received;
   std::uint64_t sent = 0;
-  api::AnswerMetrics metrics;
-  std::uint64_t messages = 0;
-  Pooled<Beginning> beginning;  // null: the access log has no key
+  std::optional<api::AnswerTap> answer;  // none: none has begun that a node gave
+  Pooled<Beginning> beginning;           // null: the access log has no key
 
   net::Loop& loop() { return worker.loop(); }
   const GatewaySettings& settings() const { return published->settings; }

@@ -158,15 +158,16 @@ http::StreamShape shape_of(api::Framing framing) {
   return http::StreamShape::bytes;
 }
 
-std::optional<balance::NodeDurations> durations_of(const api::AnswerMetrics& metrics) {
-  if (!metrics.total) return std::nullopt;
-  return balance::NodeDurations{.total = *metrics.total,
-                                .load = metrics.load.value_or(Duration{0}),
-                                .prompt_eval = metrics.prompt_eval.value_or(Duration{0}),
-                                .eval = metrics.eval.value_or(Duration{0}),
-                                .prompt_tokens = metrics.prompt_tokens.value_or(0),
-                                .cached_tokens = metrics.cached_tokens,
-                                .eval_tokens = metrics.eval_tokens.value_or(0)};
+Pooled<balance::NodeDurations> durations_of(const api::AnswerMetrics& metrics) {
+  if (!metrics.total) return nullptr;
+  return make_pooled<balance::NodeDurations>(
+      balance::NodeDurations{.total = *metrics.total,
+                             .load = metrics.load.value_or(Duration{0}),
+                             .prompt_eval = metrics.prompt_eval.value_or(Duration{0}),
+                             .eval = metrics.eval.value_or(Duration{0}),
+                             .prompt_tokens = metrics.prompt_tokens.value_or(0),
+                             .cached_tokens = metrics.cached_tokens,
+                             .eval_tokens = metrics.eval_tokens.value_or(0)});
 }
 
 void take_over(Exchange& exchange, const Relayed& relayed, Slot& slot) {
@@ -238,11 +239,12 @@ class Digits {
 }
 
 // What the request took, for its tenant's account: a stream carries about a token a message, whoever does not count.
-void note_tokens(const Exchange& exchange, Slot& slot) {
-  slot.durations = durations_of(exchange.metrics);
-  slot.outcome.prompt_tokens = exchange.metrics.prompt_tokens;
-  slot.outcome.answer_tokens = exchange.metrics.eval_tokens;
-  if (!slot.outcome.answer_tokens && exchange.streams) slot.outcome.answer_tokens = exchange.messages;
+void note_tokens(const api::AnswerTap& answer, bool streams, Slot& slot) {
+  const api::AnswerMetrics& metrics = answer.metrics();
+  slot.durations = durations_of(metrics);
+  slot.outcome.prompt_tokens = metrics.prompt_tokens;
+  slot.outcome.answer_tokens = metrics.eval_tokens;
+  if (!metrics.eval_tokens && streams) slot.outcome.answer_tokens = answer.messages();
 }
 
 observe::AttemptOutcome outcome_of(observe::Outcome relayed) {
@@ -297,7 +299,7 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
   attempt.upstream().drop_head();
   exchange.client.drop_head(exchange.incoming);
 
-  api::AnswerTap tap(exchange.match.route, framing);
+  api::AnswerTap& tap = exchange.answer.emplace(exchange.match.route, framing);
   BufferLease buffered(exchange.worker.shared().buffers);
   const Relayed relayed =
       co_await relay(attempt.upstream(), exchange.client, tap, buffered, exchange.settings(), task, begun.first);
@@ -306,10 +308,8 @@ net::Task<bool> relay_answer(Exchange& exchange, Begun begun) {
   if (relayed.end == Relayed::End::truncated && relayed.cause == observe::CutCause::protocol) {
     attempt.count_fault(attempt.upstream().decode_reason());
   }
-  exchange.metrics = tap.metrics();
-  exchange.messages = tap.messages();
   take_over(exchange, relayed, attempt.slot());
-  note_tokens(exchange, attempt.slot());
+  note_tokens(tap, exchange.streams, attempt.slot());
   if (relayed.end == Relayed::End::complete || relayed.end == Relayed::End::done_false) attempt.complete();
   count_attempt(exchange, outcome_of(exchange.outcome));
   co_return !exchange.client.closing();

@@ -22,7 +22,7 @@ std::optional<http::Reject> TextBody::take(std::string_view piece) {
 }
 
 Read ServerConnection::refuse(int status, std::string_view reason, std::string detail) {
-  refusal_ = {status, reason, std::move(detail)};
+  refusal_ = make_pooled<http::Reject>(status, reason, std::move(detail));
   closing_ = true;
   return Read::refused;
 }
@@ -147,13 +147,15 @@ net::Task<Read> ServerConnection::read_rest(Incoming& request, BodySink& sink, M
 }
 
 void ServerConnection::append_date(std::string& out) {
+  thread_local std::optional<std::chrono::seconds> formatted;
+  thread_local http::HttpDate date;
   const Wall now = loop_.wall();
-  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  if (second != date_second_) {
-    date_ = http::http_date(now);
-    date_second_ = second;
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  if (second != formatted) {
+    date = http::http_date(now);
+    formatted = second;
   }
-  http::append_field(out, "Date", std::string_view(date_.data(), date_.size()));
+  http::append_field(out, "Date", std::string_view(date.data(), date.size()));
 }
 
 net::Task<bool> ServerConnection::answer(const Incoming& request, Answer answer) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/pooled.h"
 #include "http/head_writer.h"
 #include "http/request_head.h"
 #include "net/loop.h"
@@ -93,13 +94,13 @@ class ServerConnection {
   bool asked() const { return requests_ > 0; }  // a head has been read
   // Straight after read_head: nothing may suspend in between. Sends `100 Continue` first if the client waits for it.
   net::Soon<Read> read_body(Incoming& request, BodySink& sink, Mono deadline = kNever);
-  const http::Reject& refusal() const { return refusal_; }
+  const http::Reject& refusal() const { return *refusal_; }  // after a reading that was refused
 
   // Head and body in one write, with Date, Content-Length and Connection. Waits until the client has taken it.
   // False: it has not, and the connection is of no more use.
   net::Task<bool> answer(const Incoming& request, Answer answer);
 
-  // Appends a head's Date field, formatted once a second.
+  // Appends a head's Date field, formatted once a second by each thread.
   void append_date(std::string& out);
 
   // The present answer is the connection's last one: it says so, and keep_alive() is false from now on.
@@ -130,9 +131,7 @@ class ServerConnection {
   std::string carry_;               // bytes of the next request that came with this one
   std::span<char> behind_;          // what followed the head in the loop's buffer; dies at the next suspension
   std::optional<Mono> idle_until_;  // of the present wait, which false alarms do not prolong
-  http::Reject refusal_;
-  http::HttpDate date_{};
-  std::int64_t date_second_ = -1;
+  Pooled<http::Reject> refusal_;    // null: none
   std::size_t requests_ = 0;
   bool closing_ = false;
 };
