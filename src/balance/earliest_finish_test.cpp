@@ -246,6 +246,42 @@ TEST(EarliestFinish, who_has_not_answered_yet_takes_its_part_where_slots_are_man
   EXPECT_EQ(on[0] + on[1], 200);
 }
 
+// Two nodes, the second of which has the better card.
+struct CardFleet : LearningFleet {
+  CardFleet() : LearningFleet(0, 0) {
+    for (const std::uint64_t id : {0U, 1U}) {
+      node(id, 4, 1, {}, id == 0 ? CardSpeed{.reading = 1, .writing = 1} : CardSpeed{.reading = 8, .writing = 4});
+      has(id, {"a*"});
+    }
+  }
+};
+
+TEST(EarliestFinish, the_better_card_is_the_faster_one_until_answers_tell) {
+  CardFleet fleet;
+  EXPECT_EQ(fleet.start(1, 1), 1U);
+  fleet.answers(1, 1, durations(1));
+  EXPECT_EQ(fleet.start(2, 2), 1U);
+}
+
+TEST(EarliestFinish, what_one_card_takes_tells_what_another_will) {
+  CardFleet fleet;
+  fleet.learn({1});
+  EXPECT_EQ(fleet.start(1, 1), 1U) << "four times as fast as the one that has answered, nobody has to try that";
+}
+
+TEST(EarliestFinish, a_card_that_is_worse_than_its_data_sheet_is_found_out) {
+  CardFleet fleet;
+  fleet.learn({1, 2});
+  EXPECT_EQ(fleet.start(1, 1), 0U);
+}
+
+TEST(EarliestFinish, a_slow_card_that_is_known_is_not_tried_while_a_fast_one_is_free) {
+  CardFleet fleet;
+  std::vector<std::optional<std::uint64_t>> on;
+  for (std::uint64_t i = 1; i <= 3; ++i) on.push_back(fleet.start(i, i));
+  EXPECT_EQ(on, (std::vector<std::optional<std::uint64_t>>{1, 1, 1}));
+}
+
 TEST(EarliestFinish, a_conversation_goes_back_to_who_has_read_it) {
   LearningFleet fleet(3, 4);
   fleet.learn({1, 1, 1});

@@ -74,6 +74,22 @@ double loss(const Served& served, Mono now) {
   return last_end(runner, now) + wanted * load * loads;
 }
 
+// What is known of a runner's speed, or else what others make likely.
+struct Guess {
+  const SpeedEstimate& speed;
+  double times = 1;  // as long as by that estimate
+  bool by_card = false;
+};
+Guess guess(const Runner& runner, const ModelHabits& habits, bool (SpeedEstimate::*known)() const,
+            double CardSpeed::* of_card) {
+  if ((runner.speed.*known)()) return {.speed = runner.speed};
+  const auto& card = runner.node->spec.card;
+  if (card && ((habits.by_card.*known)() || !(habits.speed.*known)())) {
+    return {.speed = habits.by_card, .times = 1 / (*card.*of_card), .by_card = true};
+  }
+  return {.speed = habits.speed};
+}
+
 }  // namespace
 
 double load_time(const Runner& runner, const Lane& lane) {
@@ -128,14 +144,15 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
     if (node.full_for(runner, now)) prices.load += victim_of(node, now).loss;
   }
 
-  const SpeedEstimate& reading = runner.speed.knows_reading() ? runner.speed : lane.habits.speed;
-  const SpeedEstimate& speed = runner.speed.knows_writing() ? runner.speed : lane.habits.speed;
-  prices.start = reading.read_start();
-  prices.read = reading.read_time();
-  prices.slower = kByWriting * speed.token_slope();
-  prices.write = speed.token_time_by(prices.slower, writing + 1);
+  const Guess reading = guess(runner, lane.habits, &SpeedEstimate::knows_reading, &CardSpeed::reading);
+  const Guess speed = guess(runner, lane.habits, &SpeedEstimate::knows_writing, &CardSpeed::writing);
+  prices.start = reading.speed.read_start() * reading.times;
+  prices.read = reading.speed.read_time() * reading.times;
+  const double slower = kByWriting * speed.speed.token_slope();
+  prices.slower = slower * speed.times;
+  prices.write = speed.speed.token_time_by(slower, writing + 1) * speed.times;
   // Others are known, and how slow this one is nobody knows yet: it is tried when they are busy, by a few at a time.
-  if (!node.answered && lane.habits.speed.knows_writing()) {
+  if (!node.answered && !speed.by_card && lane.habits.speed.knows_writing()) {
     const double doubt = kLeastDoubt + std::min(static_cast<double>(node.in_flight), kMostDoubt - kLeastDoubt);
     prices.start *= doubt;
     prices.read *= doubt;
@@ -181,6 +198,9 @@ std::optional<double> learn(const Request& request, const NodeDurations& duratio
   request.node->answered = true;
   runner.speed.observe(sample);
   habits.speed.observe(sample);
+  if (const auto& card = request.node->spec.card) {
+    habits.by_card.observe(faster(sample, 1 / card->reading, 1 / card->writing));
+  }
   ++habits.version;
   return runner.pace.compare(sample);
 }

@@ -26,6 +26,13 @@ using UnloadToken = Id<struct UnloadTag>;
 
 // ---- the fleet
 
+// How fast a node should be by what the maker of its GPU says, as multiples of a GPU that all are compared with.
+struct CardSpeed {
+  double reading = 1;  // of prompts: arithmetic
+  double writing = 1;  // of answers: the bandwidth of its memory
+  friend bool operator==(CardSpeed, CardSpeed) = default;
+};
+
 struct NodeSpec {
   NodeId id;
   std::string name{};          // unique; routes speak of it
@@ -33,6 +40,7 @@ struct NodeSpec {
   double weight = 1;           // above 0
   SlotSetting slots{};
   std::optional<unsigned> max_loaded{};  // models that it holds at once, where that is known
+  std::optional<CardSpeed> card{};       // where its GPU is known
 };
 
 // One name that a node can serve.

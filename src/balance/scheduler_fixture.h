@@ -30,13 +30,15 @@ class Fleet {
   explicit Fleet(const SchedulerSettings& settings = by_counts()) : scheduler(settings) {}
 
   // A healthy node with fixed slots. `most`: models that it holds at once.
-  void node(std::uint64_t id, unsigned slots, double weight = 1, std::optional<unsigned> most = {}) {
+  void node(std::uint64_t id, unsigned slots, double weight = 1, std::optional<unsigned> most = {},
+            std::optional<CardSpeed> card = {}) {
     scheduler.update_node({.id = NodeId{id},
                            .name = fmt::format("node-{}", id),
                            .identity = id,
                            .weight = weight,
                            .slots = {.fixed = slots},
-                           .max_loaded = most},
+                           .max_loaded = most,
+                           .card = card},
                           now, actions_);
     probe_passes(id);
     actions_.clear();

@@ -5,6 +5,15 @@
 
 namespace drover::balance {
 
+SpeedSample faster(SpeedSample sample, double reading, double writing) {
+  const auto divide = [](Duration& time, double by) {
+    time = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds(time) / by));
+  };
+  divide(sample.durations.prompt_eval, reading);
+  divide(sample.durations.eval, writing);
+  return sample;
+}
+
 void SpeedEstimate::observe(const SpeedSample& sample) {
   const double reading = seconds(sample.durations.prompt_eval);
   if (sample.reading >= kFewTokens && reading > 0) reading_.add(sample.reading, reading);

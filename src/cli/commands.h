@@ -67,6 +67,7 @@ struct ReplayArguments {
   double spread = 0.3;
   bool no_host_cache = false;
   bool no_reuse = false;
+  bool unknown_gpus = false;
   bool warm = false;
   std::size_t max_queue = 1000;
   std::string queue_timeout = "300s";

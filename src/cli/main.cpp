@@ -111,6 +111,7 @@ CLI::App* add_replay(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::Range(0.0, 0.9));
   command->add_flag("--no-host-cache", replay.no_host_cache, "nodes keep prompts in their slots only");
   command->add_flag("--no-reuse", replay.no_reuse, "no prompt begins like another");
+  command->add_flag("--unknown-gpus", replay.unknown_gpus, "the scheduler is not told what cards the nodes have");
   command->add_flag("--warm", replay.warm, "nodes begin with what fits of the models loaded");
   command->add_flag("--json", replay.json, "for scripts");
   return command;

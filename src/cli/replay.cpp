@@ -78,6 +78,7 @@ Result<Scenario> read_scenario(const ReplayArguments& arguments) {
   set_engine(scenario.fleet, arguments);
   scenario.truth = {.spread = arguments.spread, .host_cache = !arguments.no_host_cache};
   scenario.reuse = !arguments.no_reuse;
+  scenario.scheduled.gpus_known = !arguments.unknown_gpus;
   scenario.warm = arguments.warm;
   balance::SchedulerSettings& scheduler = scenario.scheduled.scheduler;
   scheduler.max_queue = arguments.max_queue;

@@ -7,6 +7,8 @@
 
 #include "balance/tenants.h"
 #include "base/ascii.h"
+#include "config/nearest.h"
+#include "gpu/data_sheet.h"
 #include "guard/host.h"
 #include "guard/origin.h"
 #include "http/head_syntax.h"
@@ -90,6 +92,15 @@ std::optional<std::string> read_agent(std::string_view text, std::optional<http:
   return std::nullopt;
 }
 
+std::string unknown_gpu(std::string_view written) {
+  std::vector<std::string_view> names;
+  for (const gpu::DataSheet& sheet : gpu::data_sheets()) names.push_back(sheet.name);
+  const std::string_view near = nearest_word(written, names);
+  return fmt::format("nothing is known of a GPU {:?}; {}", written,
+                     near.empty() ? "expected a name as RTX 4090 or H100 (docs/configuration.md has them all)"
+                                  : fmt::format("did you mean {:?}?", near));
+}
+
 void bind_node(Binder& binder, fleet::NodeSpec& node) {
   binder.text({"url", "where the node listens, as in OLLAMA_HOST"}, http::to_text(node.url),
               [&](std::string_view text) -> std::optional<std::string> {
@@ -113,6 +124,12 @@ void bind_node(Binder& binder, fleet::NodeSpec& node) {
   binder.text({"agent", "where its agent tells about its GPUs; none by default"},
               node.agent ? http::to_text(*node.agent) : "",
               [&](std::string_view text) { return read_agent(text, node.agent); });
+  binder.text({"gpu", "what it computes with, for a first guess of its speed; as its agent says by default"}, node.gpu,
+              [&](std::string_view text) -> std::optional<std::string> {
+                if (gpu::find_data_sheet(text) == nullptr) return unknown_gpu(text);
+                node.gpu = text;
+                return std::nullopt;
+              });
   binder.whole_or_auto({"slots", "requests that it runs at once for one model; found out by default"}, node.slots, 1,
                        1024);
   binder.whole({"weight", "its share of the requests, where the policy goes by weight"}, node.weight, 1, 100);

@@ -185,6 +185,11 @@ constexpr FaultCase kFaults[] = {
      "drover.yaml:1:24: nodes[0].name: expected a name of letters, digits and . _ - that begins with a letter or "
      "digit, "
      "63 bytes at most\n"},
+    {"nodes: [{url: a, gpu: RTX 9999}]\n",
+     "drover.yaml:1:23: nodes[0].gpu: nothing is known of a GPU \"RTX 9999\"; expected a name as RTX 4090 or H100 "
+     "(docs/configuration.md has them all)\n"},
+    {"nodes: [{url: a, gpu: rtx 4099}]\n",
+     "drover.yaml:1:23: nodes[0].gpu: nothing is known of a GPU \"rtx 4099\"; did you mean \"RTX 4090\"?\n"},
     {"policy: manual\n",
      "drover.yaml:1:9: policy is manual, which is for a route with `nodes`; expected another one for all other "
      "models\n"},

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <iterator>
 
+#include "gpu/data_sheet.h"
+
 namespace drover::engine {
 namespace {
 
@@ -84,26 +86,18 @@ std::vector<Card> own_cards() {
                .kv_per_token = Bytes{12'288}}};
 }
 
-// What the maker of a card that people have says of it. What no data sheet says, how much of its figures an engine
-// reaches, is taken to be the same for all: these are estimates, and nobody has measured them.
-struct Sheet {
-  std::string_view name;
-  Bytes memory;       // that the GPU may use
-  double bandwidth;   // of that memory, GB/s
-  double arithmetic;  // on numbers of 16 bits, none of them left out as zeros, Tflop/s
-  double bus;         // to the host's memory, GB/s
-  double storage;     // of the machine that it is usually in, GB/s
+// A machine with a card that people have. What no data sheet says, how much of its figures an engine reaches, is taken
+// to be the same for all: these are estimates, and nobody has measured them.
+struct Machine {
+  std::string_view name;  // by which gpu/data_sheet.h finds the card, too
+  Bytes memory;           // that the GPU may use
+  double bus;             // to the host's memory, GB/s
+  double storage;         // GB/s
 };
-constexpr Sheet kSheets[] = {
-    {"rtx3090", 24_GiB, 936, 71, 25, 3},     // Ampere
-    {"rtx4090", 24_GiB, 1008, 165, 25, 3},   // Ada
-    {"rtx5090", 32_GiB, 1792, 210, 50, 3},   // Blackwell
-    {"l4", 24_GiB, 300, 121, 25, 3},         // Ada
-    {"l40s", 48_GiB, 864, 362, 25, 5},       // Ada
-    {"a100-80g", 80_GiB, 2039, 312, 25, 5},  // Ampere, SXM
-    {"h100", 80_GiB, 3350, 989, 50, 5},      // Hopper, SXM
-    {"rx7900xtx", 24_GiB, 960, 123, 25, 3},  // RDNA 3
-    {"m2-ultra", 48_GiB, 800, 27, 100, 5},   // 76 cores, 64 GB, of which the system leaves them three quarters
+constexpr Machine kMachines[] = {
+    {"rtx3090", 24_GiB, 25, 3},   {"rtx4090", 24_GiB, 25, 3},  {"rtx5090", 32_GiB, 50, 3}, {"l4", 24_GiB, 25, 3},
+    {"l40s", 48_GiB, 25, 5},      {"a100-80g", 80_GiB, 25, 5}, {"h100", 80_GiB, 50, 5},    {"rx7900xtx", 24_GiB, 25, 3},
+    {"m2-ultra", 48_GiB, 100, 5},  // 64 GB, of which the system leaves three quarters
 };
 
 constexpr double kReached = 0.8;      // of the bandwidth
@@ -114,7 +108,8 @@ constexpr double kFewRows = 3;        // what a pair costs in a pass too small f
 
 Cost time_of(double amount, double per_second) { return std::chrono::duration<double>(amount / per_second); }
 
-Card estimated(const Sheet& sheet) {
+Card estimated(const Machine& machine) {
+  const gpu::DataSheet& sheet = *gpu::find_data_sheet(machine.name);
   const double bandwidth = kReached * sheet.bandwidth * 1e9;
   const double arithmetic = kCalculated * sheet.arithmetic * 1e12;
   const auto kv = static_cast<double>(kCommonKv.value);
@@ -125,12 +120,12 @@ Card estimated(const Sheet& sheet) {
                   .pair_few = kFewRows * time_of(kPairOperations, arithmetic),
                   .pair_tiled = time_of(kPairOperations, arithmetic),
                   .handover = Cost{4},
-                  .copy = time_of(kv, sheet.bus * 1e9)};
+                  .copy = time_of(kv, machine.bus * 1e9)};
   Cost weights = kLaunches + time_of(static_cast<double>(kCommonFile.value), bandwidth);
   for (int rows = 1; rows <= 4; ++rows, weights *= kAnotherRow) costs.few_rows.push_back(weights);
-  return {.name = sheet.name,
-          .vram = sheet.memory,
-          .load_bandwidth = Bytes{static_cast<std::uint64_t>(sheet.storage * 1e9)},
+  return {.name = machine.name,
+          .vram = machine.memory,
+          .load_bandwidth = Bytes{static_cast<std::uint64_t>(machine.storage * 1e9)},
           .load_overhead = std::chrono::milliseconds(500),
           .costs = std::move(costs),
           .file = kCommonFile,
@@ -142,7 +137,7 @@ Card estimated(const Sheet& sheet) {
 
 std::vector<Card> preset_cards() {
   std::vector<Card> cards = own_cards();
-  std::ranges::transform(kSheets, std::back_inserter(cards), estimated);
+  std::ranges::transform(kMachines, std::back_inserter(cards), estimated);
   return cards;
 }
 

@@ -38,6 +38,7 @@ struct NodeSpec {
   std::optional<unsigned> slots =
       std::nullopt;  // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
   std::optional<http::BaseUrl> agent = std::nullopt;  // which tells about its GPUs
+  std::string gpu{};                                  // its name (gpu/data_sheet.h); empty: as its agent says
   bool simulated = false;                             // started by `drover up` itself
 
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;

@@ -9,6 +9,7 @@
 #include "api/xxh3.h"
 #include "balance/evidence.h"
 #include "base/json.h"
+#include "gpu/data_sheet.h"
 #include "guard/target.h"
 
 namespace drover::gateway {
@@ -24,6 +25,38 @@ constexpr Duration kLetGo = std::chrono::seconds(1);  // a node needs to notice 
 constexpr std::size_t kShowsPerRound = 8;             // a node reads a model's files for each
 
 balance::RunnerKey to_balance(fleet::RunnerKey key) { return {key.value}; }
+
+// By the data sheet of its GPU, against that of a card that many people have; of several the slowest, since a model
+// that is spread over them goes at its pace. nullopt: one of them is unknown.
+std::optional<balance::CardSpeed> card_speed(const fleet::NodeState& node) {
+  static const gpu::DataSheet& common = *gpu::find_data_sheet("RTX 3060");
+  std::vector<std::string_view> names;
+  if (!node.spec.gpu.empty()) {
+    names.push_back(node.spec.gpu);
+  } else if (node.agent) {
+    for (const fleet::Gpu& each : node.agent->gpus) names.push_back(each.name);
+  }
+  std::optional<balance::CardSpeed> slowest;
+  for (const std::string_view name : names) {
+    const gpu::DataSheet* const sheet = gpu::find_data_sheet(name);
+    if (sheet == nullptr) return std::nullopt;
+    const balance::CardSpeed speed{.reading = sheet->arithmetic / common.arithmetic,
+                                   .writing = sheet->bandwidth / common.bandwidth};
+    if (!slowest || speed.writing < slowest->writing) slowest = speed;
+  }
+  return slowest;
+}
+
+// What the scheduler is told of a node.
+balance::NodeSpec told(const fleet::NodeState& node) {
+  return {.id = node.spec.id,
+          .name = node.spec.name,
+          .identity = api::xxh3(fleet::to_text(fleet::address_of(node.spec.url))),
+          .weight = static_cast<double>(node.spec.weight),
+          .slots = {.fixed = node.spec.slots},
+          .max_loaded = std::nullopt,
+          .card = card_speed(node)};
+}
 
 }  // namespace
 
@@ -84,13 +117,7 @@ void Control::adopt(std::vector<fleet::NodeSpec> specs) {
         node->state.agent.reset();
       }
       node->state.spec = spec;
-      scheduler.update_node({.id = spec.id,
-                             .name = spec.name,
-                             .identity = api::xxh3(fleet::to_text(fleet::address_of(spec.url))),
-                             .weight = static_cast<double>(spec.weight),
-                             .slots = {.fixed = spec.slots},
-                             .max_loaded = std::nullopt},
-                            now, actions);
+      scheduler.update_node(told(node->state), now, actions);
     }
     for (auto& [id, node] : nodes_) {
       if (kept.contains(id)) continue;
@@ -301,10 +328,13 @@ net::Task<> Control::ask_agent(Node& node, http::BaseUrl agent) {
   const balance::GpuLoad load{.busy = report->busy(),
                               .memory = 1 - static_cast<double>(report->memory_free().value) /
                                                 static_cast<double>(report->memory_total().value)};
+  const auto guessed = card_speed(node.state);
   node.state.agent = std::move(*report);
   node.agent_news = true;
-  scheduler_.change(
-      [&](balance::Scheduler& scheduler, balance::Actions&) { scheduler.observe_gpu(node.state.spec.id, load, now); });
+  scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
+    if (card_speed(node.state) != guessed) scheduler.update_node(told(node.state), now, actions);
+    scheduler.observe_gpu(node.state.spec.id, load, now);
+  });
 }
 
 net::Task<Result<std::string>> Control::get_report(Node& node, http::BaseUrl agent) {

@@ -267,6 +267,23 @@ TEST(Faults, requests_follow_what_agents_report_of_gpus) {
   world.expect_at_rest();
 }
 
+TEST(Faults, a_first_request_goes_to_the_better_card_that_an_agent_reports) {
+  constexpr std::string_view kReport = R"({{"gpus":[{{"name":"{}","busy":0,"memory_free":100,"memory_total":400}}]}})";
+  for (const std::size_t better : {0U, 1U}) {
+    World world({.change = [](GatewaySetup& setup) {
+      for (fleet::NodeSpec& node : setup.nodes) node.agent = node.url;
+      setup.scheduler.policy = balance::PolicyKind::earliest_finish;
+    }});
+    world.nodes[better]->report(fmt::format(kReport, "NVIDIA GeForce RTX 4090"));
+    world.nodes[1 - better]->report(fmt::format(kReport, "Tesla T4"));
+    world.run_for(2s);
+    world.send(post(kChatPath, kChat));
+    ASSERT_TRUE(world.finish());
+    EXPECT_EQ(world.nodes[better]->seen().size(), 1U);
+    world.expect_at_rest();
+  }
+}
+
 TEST(Faults, row_108_a_wrong_report_of_gpus_is_not_used_and_does_the_node_no_harm) {
   World world(with_agents());
   world.nodes[0]->report(report_of(0.25));

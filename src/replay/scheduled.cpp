@@ -4,8 +4,20 @@
 
 #include "api/model_name.h"
 #include "base/check.h"
+#include "engine/card.h"
 
 namespace drover::replay {
+
+namespace {
+
+// As its preset says, which is not how fast it is (make_true()).
+balance::CardSpeed speed_of(std::string_view card) {
+  const engine::StepCosts& costs = engine::card_named(card)->costs;
+  const engine::StepCosts& small = engine::card_named("small")->costs;
+  return {.reading = small.row / costs.row, .writing = small.few_rows.front() / costs.few_rows.front()};
+}
+
+}  // namespace
 
 Scheduled::Scheduled(Stage& stage, const std::vector<std::string>& models, const std::vector<std::string>& tenants,
                      const ScheduledSettings& settings, std::uint64_t seed)
@@ -17,7 +29,8 @@ Scheduled::Scheduled(Stage& stage, const std::vector<std::string>& models, const
                             .name = node.name,
                             .identity = i,
                             .slots = {.fixed = node.slots},
-                            .max_loaded = node.max_loaded},
+                            .max_loaded = node.max_loaded,
+                            .card = settings.gpus_known ? std::optional(speed_of(node.card)) : std::nullopt},
                            stage.now(), actions_);
     observe(stage, i, stage.now());
     // Spread over the interval, as polls of a gateway that has run for a while.

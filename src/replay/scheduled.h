@@ -13,6 +13,7 @@ struct ScheduledSettings {
   balance::SchedulerSettings scheduler{};
   Duration tick = std::chrono::milliseconds(100);
   Duration poll = std::chrono::seconds(5);  // of each node: is it there, and what is in its memory
+  bool gpus_known = true;                   // the scheduler is told what card each node has
 };
 
 class Scheduled final : public Router {

@@ -24,7 +24,7 @@ EXPECTED = [
 WORDS = {
     "listen": ("address", "127.0.0.1:11435"), "admin": ("address", "127.0.0.1:11436"),
     "access_log.to": ("stdout, off or path", "stdout"), "hosts": ("list", "none"), "origins": ("list", "none"),
-    "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"), "nodes[].agent": ("text", "none"),
+    "nodes": ("list", "none"), "nodes[].url": ("text", "required"), "nodes[].name": ("text", "from the url"), "nodes[].agent": ("text", "none"), "nodes[].gpu": ("text", "as its agent says"),
     "aliases": ("list", "none"), "aliases[].name": ("name", "required"), "aliases[].models": ("list", "required"),
     "aliases[].models[].model": ("name", "required"), "routes": ("list", "none"), "routes[].model": ("name or pattern", "required"), "routes[].nodes": ("list of names of nodes", "all"),
     "routes[].fallback": ("name", "none"),
@@ -92,6 +92,11 @@ class Configuration(unittest.TestCase):
         documented = [row["policy"].strip("`") for row in rows("configuration.md", "policy")]
         listed = re.search(r"expected (earliest_finish, .* or manual)$", self.known["policy"])[1]
         self.assertEqual(documented, re.split(", | or ", listed))
+
+    def test_gpus(self):
+        told = text_of("configuration.md").partition("### GPUs")[2].partition("### Limits")[0]
+        known = re.findall(r'\{"([\w ]+)", [\d.]+, [\d.]+\}', source("gpu/data_sheet.cpp"))
+        self.assertEqual([name for name in re.findall(r"`([\w ]+)`", told)], known)
 
     def test_flags_of_up(self):
         """The table of flags, against the help."""

@@ -28,7 +28,10 @@ class Replay(unittest.TestCase):
 
     def test_cards(self):
         """The table of docs/engine.md has the data sheets of the source; docs/replay.md names all cards."""
-        sheets = re.findall(r'\{"([\w-]+)", (\d+)_GiB, (\d+), (\d+), (\d+), (\d+)\}', source("engine/presets.cpp"))
+        machines = re.findall(r'\{"([\w-]+)", (\d+)_GiB, (\d+), (\d+)\}', source("engine/presets.cpp"))
+        told = {re.sub(r"[ -]|b$", "", name.lower()): figures
+                for name, *figures in re.findall(r'\{"([\w ]+)", ([\d.]+), ([\d.]+)\}', source("gpu/data_sheet.cpp"))}
+        sheets = [(name, memory, *told[name.replace("-", "")], bus, storage) for name, memory, bus, storage in machines]
         columns = ["card", "memory, GiB", "bandwidth, GB/s", "arithmetic, Tflop/s", "bus, GB/s", "storage, GB/s"]
         self.assertGreater(len(sheets), 5)
         self.assertEqual([tuple(row[column] for column in columns) for row in rows("engine.md", "card")], sheets)

@@ -16,10 +16,9 @@ const fs::path kSource = DROVER_SOURCE_DIR "/src";
 
 // Top to bottom. Layers in one row do not include one another.
 const std::vector<std::vector<std::string>> kLayers = {
-    {"base"},   {"net"},     {"http"},   {"wire"},      {"api"},
-    {"traces"}, {"fleet"},   {"engine"}, {"calibrate"}, {"balance"},
-    {"guard"},  {"observe"}, {"config"}, {"gateway"},   {"agent", "sim", "plan"},
-    {"load"},   {"replay"},  {"world"},  {"cli"}};
+    {"base"},   {"net"},       {"http"},    {"wire"},  {"api"},     {"traces"}, {"gpu"},     {"fleet"},
+    {"engine"}, {"calibrate"}, {"balance"}, {"guard"}, {"observe"}, {"config"}, {"gateway"}, {"agent", "sim", "plan"},
+    {"load"},   {"replay"},    {"world"},   {"cli"}};
 
 int row_of(const std::string& layer) {
   for (std::size_t row = 0; row < kLayers.size(); ++row) {
@@ -77,7 +76,8 @@ TEST(Layers, no_include_points_down_or_sideways) {
 }
 
 TEST(Layers, pure_layers_read_no_clock_and_no_chance_and_start_no_thread) {
-  const std::vector<std::string> pure = {"http", "api", "traces", "fleet", "engine", "calibrate", "balance", "guard"};
+  const std::vector<std::string> pure = {"http",   "api",       "traces",  "gpu",  "fleet",
+                                         "engine", "calibrate", "balance", "guard"};
   const std::regex banned(
       R"((system_clock|steady_clock|high_resolution_clock)::now|random_device|\brand\(|std::(thread|mutex|jthread)\b|\bgetenv\b|clock_gettime|net/(loop|stream|network|linux))");
   for (const SourceFile& file : source_files()) {
