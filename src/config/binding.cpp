@@ -132,6 +132,8 @@ void bind_node(Binder& binder, fleet::NodeSpec& node) {
               });
   binder.whole_or_auto({"slots", "requests that it runs at once for one model; found out by default"}, node.slots, 1,
                        1024);
+  binder.whole_or_auto({"max_loaded", "models that it holds in memory at once; found out by default"}, node.max_loaded,
+                       1, 64);
   binder.whole({"weight", "its share of the requests, where the policy goes by weight"}, node.weight, 1, 100);
 }
 

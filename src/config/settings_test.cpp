@@ -39,6 +39,8 @@ nodes:
   - url: http://gpu-1:11434
     name: big
     slots: 4
+    max_loaded: 2
+    gpu: NVIDIA GeForce RTX 4090
     weight: 3
   - { url: "gpu-2:11434", slots: auto }
   - 10.0.0.3
@@ -101,7 +103,10 @@ TEST(Settings, are_read) {
   ASSERT_EQ(settings.nodes.size(), 3U);
   EXPECT_EQ(settings.nodes[0].name, "big");
   EXPECT_EQ(settings.nodes[0].slots, 4U);
+  EXPECT_EQ(settings.nodes[0].max_loaded, 2U);
+  EXPECT_EQ(settings.nodes[0].gpu, "NVIDIA GeForce RTX 4090");
   EXPECT_EQ(settings.nodes[0].weight, 3U);
+  EXPECT_EQ(settings.nodes[1].max_loaded, std::nullopt);
   EXPECT_EQ(settings.nodes[1].id, NodeId{1});
   EXPECT_EQ(settings.nodes[1].name, "gpu-2-11434");
   EXPECT_EQ(settings.nodes[1].slots, std::nullopt);

@@ -37,6 +37,8 @@ struct NodeSpec {
   unsigned weight = 1;  // 1 to 100: its share where a policy goes by weight
   std::optional<unsigned> slots =
       std::nullopt;  // requests it runs at once for one model, 1 to 1024; nullopt: found out (auto)
+  std::optional<unsigned> max_loaded =
+      std::nullopt;  // models that it holds in memory at once, 1 to 64; nullopt: as far as is seen (auto)
   std::optional<http::BaseUrl> agent = std::nullopt;  // which tells about its GPUs
   std::string gpu{};                                  // its name (gpu/data_sheet.h); empty: as its agent says
   bool simulated = false;                             // started by `drover up` itself

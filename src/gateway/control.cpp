@@ -54,7 +54,7 @@ balance::NodeSpec told(const fleet::NodeState& node) {
           .identity = api::xxh3(fleet::to_text(fleet::address_of(node.spec.url))),
           .weight = static_cast<double>(node.spec.weight),
           .slots = {.fixed = node.spec.slots},
-          .max_loaded = std::nullopt,
+          .max_loaded = node.spec.max_loaded,
           .card = card_speed(node)};
 }
 

@@ -98,15 +98,16 @@ Chaos::Chaos(net::SimWorld& world, net::SimLoop& loop, Ledger& ledger, const Pla
       link_random_(Random(plan.seed).split(3)),
       flows_(loop) {
   Random random = Random(plan.seed).split(5);
-  Random known_gpus = Random(plan.seed).split(7);
+  Random told = Random(plan.seed).split(7);  // of the settings, true or not
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     fleet::NodeSpec spec;
     spec.name = node_name(i);
     spec.url = http::parse_base_url(fmt::format("http://{}:{}", host_of(i), nodes[i]->endpoint().port)).value();
     names_.point(host_of(i), nodes[i]->endpoint());
     if (plan.slots > 0) spec.slots = plan.slots;
-    if (i % 2 == 0) spec.agent = spec.url;                                          // half of them have an agent
-    if (known_gpus.chance(0.3)) spec.gpu = known_gpus.chance(0.5) ? "H200" : "T4";  // whatever is behind it
+    if (i % 2 == 0) spec.agent = spec.url;                              // half of them have an agent
+    if (told.chance(0.3)) spec.gpu = told.chance(0.5) ? "H200" : "T4";  // whatever is behind it
+    if (told.chance(0.2)) spec.max_loaded = 1 + static_cast<unsigned>(told.below(4));
     spec.weight = random.chance(0.7) ? 1 : 1 + static_cast<unsigned>(random.below(5));
     first_.nodes.push_back(std::move(spec));
   }
