@@ -153,7 +153,7 @@ Prices prices_of(const Lane& lane, const Place& place, Readiness readiness, cons
   prices.write = speed.speed.token_time_by(slower, writing + 1) * speed.times;
   // Others are known, and how slow this one is nobody knows yet: it is tried when they are busy, by a few at a time.
   if (!node.answered && !speed.by_card && lane.habits.speed.knows_writing()) {
-    const double doubt = kLeastDoubt + std::min(static_cast<double>(node.in_flight), kMostDoubt - kLeastDoubt);
+    const double doubt = std::min(kLeastDoubt + static_cast<double>(node.in_flight), kMostDoubt);
     prices.start *= doubt;
     prices.read *= doubt;
     prices.write *= doubt;

@@ -331,9 +331,10 @@ net::Task<> Control::ask_agent(Node& node, http::BaseUrl agent) {
   const auto guessed = card_speed(node.state);
   node.state.agent = std::move(*report);
   node.agent_news = true;
+  const balance::NodeSpec spec = told(node.state);  // names are looked up before the scheduler's lock is taken
   scheduler_.change([&](balance::Scheduler& scheduler, balance::Actions& actions) {
-    if (card_speed(node.state) != guessed) scheduler.update_node(told(node.state), now, actions);
-    scheduler.observe_gpu(node.state.spec.id, load, now);
+    if (spec.card != guessed) scheduler.update_node(spec, now, actions);
+    scheduler.observe_gpu(spec.id, load, now);
   });
 }
 

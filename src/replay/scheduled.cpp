@@ -7,7 +7,6 @@
 #include "engine/card.h"
 
 namespace drover::replay {
-
 namespace {
 
 // As its preset says, which is not how fast it is (make_true()).
